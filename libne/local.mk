@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+
+lib_LTLIBRARIES += libne.la
+libne_la_SOURCES = \
+	%D%/cleanup.h \
+	%D%/endian.h \
+	%D%/error.c
+libne_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS) \
+	$(JANSSON_CFLAGS) $(DEFLATE_CFLAGS)
+libne_la_LIBADD = $(CRYPTO_LIBS) $(CBOR_LIBS) $(JANSSON_LIBS) $(DEFLATE_LIBS)
+# current:revision:age, see libtool's manual; 0:0:0 until the first release.
+libne_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(top_srcdir)/%D%/libne.map
+EXTRA_libne_la_DEPENDENCIES = %D%/libne.map
+EXTRA_DIST += %D%/libne.map
+
+neincludedir = $(includedir)/ne
+neinclude_HEADERS = %D%/include/ne/end_reason.h %D%/include/ne/error.h
+
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = %D%/libne.pc

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+
+noinst_LTLIBRARIES += plumbing/libplumbing.la
+plumbing_libplumbing_la_SOURCES = \
+	%D%/claim.c %D%/claim.h \
+	%D%/log.c %D%/log.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/trap.c %D%/trap.h
+plumbing_libplumbing_la_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+plumbing_libplumbing_la_LIBADD = $(SECCOMP_LIBS)
