@@ -4,10 +4,15 @@
  *
  * Theory of operation
  *
- * A claim is an flock(2) on a file in the runtime folder. The file's
- * existence means nothing and nobody ever removes it; the lock is the
- * ownership. When the holder dies, however it dies, the kernel drops the
- * lock and the thing is free again: there is nothing to clean up.
+ * A claim is a lock on a file in the runtime folder. The file's existence
+ * means nothing and nobody ever removes it; the lock is the ownership. When
+ * the holder dies, however it dies, the kernel drops the lock and the thing
+ * is free again: there is nothing to clean up.
+ *
+ * The locks are open-file-description locks (fcntl(2), F_OFD_SETLK), which
+ * live and die as those of flock(2) do, but can be asked about without being
+ * taken: with flock(2) somebody who only looks could make another one's
+ * claim fail.
  */
 #ifndef PLUMBING_CLAIM_H
 #define PLUMBING_CLAIM_H

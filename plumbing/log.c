@@ -35,10 +35,10 @@ void log_line(enum log_level level, const char *format, ...)
 	prefix = limit(snprintf(line, sizeof(line) - 1, "%s: ", program_name),
 		       sizeof(line) - 1);
 	va_start(args, format);
-	length = prefix + limit(vsnprintf(line + prefix,
-					  sizeof(line) - 1 - prefix, format,
-					  args),
-				sizeof(line) - 1 - prefix);
+	length = prefix +
+		 limit(vsnprintf(line + prefix, sizeof(line) - 1 - prefix,
+				 format, args),
+		       sizeof(line) - 1 - prefix);
 	va_end(args);
 	for (i = prefix; i < length; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
