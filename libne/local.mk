@@ -15,7 +15,13 @@ EXTRA_libne_la_DEPENDENCIES = %D%/libne.map
 EXTRA_DIST += %D%/libne.map
 
 neincludedir = $(includedir)/ne
-neinclude_HEADERS = %D%/include/ne/end_reason.h %D%/include/ne/error.h
+neinclude_HEADERS = \
+	%D%/include/ne/console.h \
+	%D%/include/ne/enclave.h \
+	%D%/include/ne/end_reason.h \
+	%D%/include/ne/error.h \
+	%D%/include/ne/heartbeat.h \
+	%D%/include/ne/vsock.h
 
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = %D%/libne.pc
