@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+
+noinst_LTLIBRARIES += vsock-sim/libvsock-sim.la
+vsock_sim_libvsock_sim_la_SOURCES = \
+	%D%/address.c %D%/address.h \
+	%D%/door.c %D%/door.h \
+	%D%/fabric.c %D%/fabric.h \
+	%D%/relay.c %D%/relay.h \
+	%D%/syscalls.c %D%/syscalls.h

@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vsock-sim/syscalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <linux/vm_sockets.h>
+
+#include <ne/error.h>
+
+#include "libne/cleanup.h"
+#include "plumbing/loop.h"
+#include "vsock-sim/fabric.h"
+
+/* Marks: no socket has such modes by itself (the kernel gives 0777). */
+#define MARK_SOCKET 0142
+#define MARK_BOUND_ANY 0143 /* bound with VMADDR_CID_ANY */
+
+#define SOCK_TYPE_MASK 0xf /* what socket(2) takes as a type */
+
+/* A full listening queue is waited for so long, as vsock(7) does. */
+#define CONNECT_TIMEOUT_MS 2000
+#define CONNECT_RETRY_MS 5
+
+/* How often waiting calls are looked at: has the caller been interrupted? */
+#define CHECK_MS 200
+
+#define CAP_NET_BIND_SERVICE_BIT 10
+
+/* A call whose answer has to wait. */
+struct waiting {
+	struct vsock_syscalls *vsock;
+	struct waiting *next;
+	struct trap_call *call;
+	int fd; /* duplicate of the caller's socket */
+	struct loop_source *source;
+	struct vsock_address remote; /* of a connect */
+	unsigned int elapsed;	     /* milliseconds, of a connect */
+};
+
+/*
+ * What was done for a caller that a signal took away before the answer. It
+ * makes the same call again, or does not; these are few and rare.
+ */
+struct undelivered {
+	ino_t socket;
+	int nr;
+	int accepted; /* the connection that accept was to return, or -1 */
+};
+
+#define UNDELIVERED_MAX 16
+
+struct vsock_syscalls {
+	struct loop *loop;
+	const struct fabric *fabric;
+	uint32_t local_cid;
+	bool trap_open;
+	struct stat device; /* the file that stands for /dev/vsock */
+	char device_path[PATH_MAX + 16];
+	struct waiting *waiting;
+	struct loop_source *check;
+	struct undelivered undelivered[UNDELIVERED_MAX];
+	unsigned int next_undelivered;
+};
+
+/* --- Undelivered answers ------------------------------------------------- */
+
+static void forget_undelivered(struct undelivered *slot)
+{
+	if (slot->nr && slot->accepted >= 0)
+		close(slot->accepted);
+	*slot = (struct undelivered){ .accepted = -1 };
+}
+
+static void keep_undelivered(struct vsock_syscalls *vsock, ino_t socket, int nr,
+			     int accepted)
+{
+	struct undelivered *slot =
+		&vsock->undelivered[vsock->next_undelivered++ % UNDELIVERED_MAX];
+
+	forget_undelivered(slot);
+	*slot = (struct undelivered){ .socket = socket,
+				      .nr = nr,
+				      .accepted = accepted };
+}
+
+static struct undelivered *find_undelivered(struct vsock_syscalls *vsock,
+					    ino_t socket, int nr)
+{
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
+		if (vsock->undelivered[i].nr == nr &&
+		    vsock->undelivered[i].socket == socket)
+			return &vsock->undelivered[i];
+	return NULL;
+}
+
+/* Was this call done already, for the same caller, without it knowing? */
+static bool was_done(struct vsock_syscalls *vsock, ino_t socket, int nr)
+{
+	struct undelivered *slot = find_undelivered(vsock, socket, nr);
+
+	if (!slot)
+		return false;
+	forget_undelivered(slot);
+	return true;
+}
+
+static bool return_or_keep(struct vsock_syscalls *vsock, struct trap_call *call,
+			   ino_t socket)
+{
+	int nr = call->nr;
+
+	if (trap_return(call, 0) == -ENOENT)
+		keep_undelivered(vsock, socket, nr, -1);
+	return true;
+}
+
+/* --- Whose socket is it? ------------------------------------------------- */
+
+static bool is_marked(const struct stat *st)
+{
+	mode_t mode = st->st_mode & 07777;
+
+	return S_ISSOCK(st->st_mode) &&
+	       (mode == MARK_SOCKET || mode == MARK_BOUND_ANY);
+}
+
+/*
+ * A duplicate of the caller's socket if it is one of the fabric's, else -1:
+ * then the call is the kernel's.
+ */
+static int get_socket(struct vsock_syscalls *vsock,
+		      const struct trap_call *call, struct stat *st)
+{
+	cleanup_close int fd = -1;
+	struct vsock_address address;
+
+	if (trap_fstat(call, (int)call->args[0], st) || !S_ISSOCK(st->st_mode))
+		return -1;
+	fd = trap_get_fd(call, (int)call->args[0]);
+	if (fd < 0)
+		return -1;
+	if (is_marked(st) || fabric_local_address(vsock->fabric, fd, &address))
+		return take_fd(&fd);
+	return -1;
+}
+
+/* As struct sockaddr_vm in the caller's memory. */
+static int read_address(const struct trap_call *call,
+			struct vsock_address *address)
+{
+	uint8_t bytes[VSOCK_SOCKADDR_SIZE];
+	uint32_t size = (uint32_t)call->args[2];
+	int r;
+
+	if (size < sizeof(bytes) || size > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	r = trap_read(call, call->args[1], bytes, sizeof(bytes));
+	if (r)
+		return r;
+	return vsock_get_sockaddr(bytes, sizeof(bytes), address) ? 0 : -EINVAL;
+}
+
+/* As the kernel gives names: cut to the room there is, with the full size. */
+static int write_address(const struct trap_call *call, uint64_t where,
+			 uint64_t where_size, struct vsock_address address)
+{
+	uint8_t bytes[VSOCK_SOCKADDR_SIZE];
+	uint32_t full = sizeof(bytes);
+	int32_t room;
+	int r = trap_read(call, where_size, &room, sizeof(room));
+
+	if (r)
+		return r;
+	if (room < 0)
+		return -EINVAL;
+	vsock_put_sockaddr(address, bytes);
+	r = trap_write(call, where, bytes,
+		       (uint32_t)room < full ? (uint32_t)room : full);
+	return r ? r : trap_write(call, where_size, &full, sizeof(full));
+}
+
+static bool may_bind_reserved(const struct trap_call *call)
+{
+	cleanup_fclose FILE *file = NULL;
+	uint64_t capabilities = 0;
+	char line[128];
+
+	snprintf(line, sizeof(line), "/proc/%d/status", call->tid);
+	file = fopen(line, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "CapEff: %" SCNx64, &capabilities) == 1)
+			break;
+	return capabilities >> CAP_NET_BIND_SERVICE_BIT & 1;
+}
+
+/* --- socket -------------------------------------------------------------- */
+
+static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	int type = (int)call->args[1] & SOCK_TYPE_MASK;
+	int flags = (int)call->args[1] & ~SOCK_TYPE_MASK;
+	int protocol = (int)call->args[2];
+	cleanup_close int fd = -1;
+
+	(void)vsock;
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return trap_fail(call, EINVAL), true;
+	if (protocol && protocol != AF_VSOCK)
+		return trap_fail(call, EPROTONOSUPPORT), true;
+	if (type == SOCK_DGRAM) /* no transport of Nitro's has them */
+		return trap_fail(call, ENODEV), true;
+	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
+		return trap_fail(call, ESOCKTNOSUPPORT), true;
+
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0);
+	if (fd < 0 || fchmod(fd, MARK_SOCKET))
+		return trap_fail(call, errno), true;
+	trap_return_fd(call, fd, flags & SOCK_CLOEXEC);
+	return true;
+}
+
+/* --- bind ---------------------------------------------------------------- */
+
+static int check_bind(const struct vsock_syscalls *vsock,
+		      const struct trap_call *call, int fd,
+		      struct vsock_address *address, bool *any)
+{
+	struct vsock_address bound;
+	int r = read_address(call, address);
+
+	if (r)
+		return r;
+	if (fabric_local_address(vsock->fabric, fd, &bound))
+		return -EINVAL;
+	*any = address->cid == VMADDR_CID_ANY;
+	if (*any || address->cid == VSOCK_CID_LOCAL)
+		address->cid = vsock->local_cid;
+	if (address->cid != vsock->local_cid)
+		return -EADDRNOTAVAIL;
+	if (address->port <= VSOCK_LAST_RESERVED_PORT &&
+	    !may_bind_reserved(call))
+		return -EACCES;
+	return 0;
+}
+
+static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct vsock_address address;
+	struct stat st;
+	cleanup_close int fd = get_socket(vsock, call, &st);
+	bool any;
+	int r;
+
+	if (fd < 0)
+		return false;
+	if (was_done(vsock, st.st_ino, call->nr))
+		return return_or_keep(vsock, call, st.st_ino);
+	r = check_bind(vsock, call, fd, &address, &any);
+	if (!r)
+		r = fabric_bind(vsock->fabric, fd, &address);
+	if (r)
+		return trap_fail(call, -r), true;
+	if (any)
+		fchmod(fd, MARK_BOUND_ANY);
+	return return_or_keep(vsock, call, st.st_ino);
+}
+
+/* --- Calls that wait ----------------------------------------------------- */
+
+static void stop_waiting(struct waiting *waiting)
+{
+	struct waiting **link = &waiting->vsock->waiting;
+
+	while (*link != waiting)
+		link = &(*link)->next;
+	*link = waiting->next;
+	loop_remove(waiting->source);
+	close(waiting->fd);
+	free(waiting);
+}
+
+/*
+ * A caller that was interrupted or killed leaves its call behind. Our
+ * duplicate of its socket must not keep that open.
+ */
+static void check_waiting(uint32_t events, void *data)
+{
+	struct vsock_syscalls *vsock = data;
+	struct waiting *next;
+
+	(void)events;
+	vsock->check = NULL;
+	for (struct waiting *w = vsock->waiting; w; w = next) {
+		next = w->next;
+		if (trap_is_waiting(w->call))
+			continue;
+		trap_fail(w->call, EINTR);
+		stop_waiting(w);
+	}
+	if (vsock->waiting)
+		vsock->check =
+			loop_timer(vsock->loop, CHECK_MS, check_waiting, vsock);
+}
+
+static struct waiting *start_waiting(struct vsock_syscalls *vsock,
+				     struct trap_call *call, int *fd)
+{
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+
+	if (!waiting)
+		return NULL;
+	waiting->vsock = vsock;
+	waiting->call = call;
+	waiting->fd = take_fd(fd);
+	waiting->next = vsock->waiting;
+	vsock->waiting = waiting;
+	if (!vsock->check)
+		vsock->check =
+			loop_timer(vsock->loop, CHECK_MS, check_waiting, vsock);
+	return waiting;
+}
+
+/* --- connect ------------------------------------------------------------- */
+
+static void finish_connect(struct vsock_syscalls *vsock, struct trap_call *call,
+			   ino_t socket, int r)
+{
+	if (r)
+		trap_fail(call, -r);
+	else
+		return_or_keep(vsock, call, socket);
+}
+
+static void retry_connect(uint32_t events, void *data)
+{
+	struct waiting *waiting = data;
+	struct vsock_syscalls *vsock = waiting->vsock;
+	struct stat st;
+	int r;
+
+	(void)events;
+	waiting->source = NULL;
+	waiting->elapsed += CONNECT_RETRY_MS;
+	r = fabric_connect(vsock->fabric, waiting->fd, vsock->local_cid,
+			   waiting->remote);
+	if (r == -EAGAIN && waiting->elapsed < CONNECT_TIMEOUT_MS &&
+	    trap_is_waiting(waiting->call)) {
+		waiting->source = loop_timer(vsock->loop, CONNECT_RETRY_MS,
+					     retry_connect, waiting);
+		if (waiting->source)
+			return;
+	}
+	fstat(waiting->fd, &st);
+	finish_connect(vsock, waiting->call, st.st_ino,
+		       r == -EAGAIN ? -ETIMEDOUT : r);
+	stop_waiting(waiting);
+}
+
+static bool on_connect(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct vsock_address remote;
+	struct waiting *waiting;
+	struct stat st;
+	cleanup_close int fd = get_socket(vsock, call, &st);
+	int r;
+
+	if (fd < 0)
+		return false;
+	if (was_done(vsock, st.st_ino, call->nr))
+		return return_or_keep(vsock, call, st.st_ino);
+	r = read_address(call, &remote);
+	if (!r)
+		r = fabric_connect(vsock->fabric, fd, vsock->local_cid, remote);
+	if (r != -EAGAIN)
+		return finish_connect(vsock, call, st.st_ino, r), true;
+
+	/*
+	 * The queue is full. Also a non-blocking caller waits here: an AF_UNIX
+	 * socket cannot connect in the background.
+	 */
+	waiting = start_waiting(vsock, call, &fd);
+	if (!waiting)
+		return trap_fail(call, ENOMEM), true;
+	waiting->remote = remote;
+	waiting->source = loop_timer(vsock->loop, CONNECT_RETRY_MS,
+				     retry_connect, waiting);
+	if (!waiting->source) {
+		stop_waiting(waiting);
+		trap_fail(call, ENOMEM);
+	}
+	return true;
+}
+
+/* --- accept -------------------------------------------------------------- */
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * The listener's O_NONBLOCK is the program's. Should another of its threads
+ * take the connection between poll and accept, a timer's signal gets us out.
+ */
+static int accept_without_waiting(int listener)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000,
+					.it_interval.tv_usec = 20000 };
+	const struct itimerval never = { 0 };
+	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+	struct sigaction action = { .sa_handler = do_nothing };
+	int fd;
+
+	if (poll(&pfd, 1, 0) <= 0)
+		return -EAGAIN;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		fd = errno == EINTR ? -EAGAIN : -errno;
+	setitimer(ITIMER_REAL, &never, NULL);
+	return fd;
+}
+
+static int next_connection(struct vsock_syscalls *vsock, int listener,
+			   ino_t socket)
+{
+	struct undelivered *slot = find_undelivered(vsock, socket, SYS_accept4);
+	int fd;
+
+	if (!slot)
+		return accept_without_waiting(listener);
+	fd = take_fd(&slot->accepted);
+	forget_undelivered(slot);
+	return fd;
+}
+
+/* Takes a connection and gives it to the caller; -EAGAIN if there is none. */
+static int do_accept(struct vsock_syscalls *vsock, struct trap_call *call,
+		     int listener)
+{
+	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
+	struct vsock_address peer = { VMADDR_CID_ANY, VMADDR_PORT_ANY };
+	cleanup_close int fd = -1;
+	struct stat st;
+	int r;
+
+	if (fstat(listener, &st))
+		return -errno;
+	fd = next_connection(vsock, listener, st.st_ino);
+	if (fd < 0)
+		return take_fd(&fd);
+	fabric_peer_address(vsock->fabric, fd, &peer);
+	if (call->args[1])
+		r = write_address(call, call->args[1], call->args[2], peer);
+	else
+		r = 0;
+	if (r == -EFAULT || r == -EINVAL)
+		return r; /* as the kernel does, the connection is lost */
+	fchmod(fd, MARK_SOCKET);
+	if (flags & SOCK_NONBLOCK)
+		fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (r == -ENOENT ||
+	    trap_return_fd(call, fd, flags & SOCK_CLOEXEC) == -ENOENT) {
+		if (r == -ENOENT)
+			trap_fail(call, EINTR);
+		keep_undelivered(vsock, st.st_ino, SYS_accept4, take_fd(&fd));
+	}
+	return 0;
+}
+
+static void accept_ready(uint32_t events, void *data)
+{
+	struct waiting *waiting = data;
+	int r;
+
+	(void)events;
+	if (!trap_is_waiting(waiting->call)) {
+		trap_fail(waiting->call, EINTR);
+		stop_waiting(waiting);
+		return;
+	}
+	r = do_accept(waiting->vsock, waiting->call, waiting->fd);
+	if (r == -EAGAIN)
+		return;
+	if (r)
+		trap_fail(waiting->call, -r);
+	stop_waiting(waiting);
+}
+
+static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
+	struct waiting *waiting;
+	struct stat st;
+	cleanup_close int fd = get_socket(vsock, call, &st);
+	int r;
+
+	if (fd < 0)
+		return false;
+	/* Without an address there is nothing to translate. */
+	if (!call->args[1] && !find_undelivered(vsock, st.st_ino, SYS_accept4))
+		return false;
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return trap_fail(call, EINVAL), true;
+
+	r = do_accept(vsock, call, fd);
+	if (r == 0)
+		return true;
+	if (r != -EAGAIN || fcntl(fd, F_GETFL) & O_NONBLOCK)
+		return trap_fail(call, -r), true;
+
+	waiting = start_waiting(vsock, call, &fd);
+	if (!waiting)
+		return trap_fail(call, ENOMEM), true;
+	waiting->source = loop_add(vsock->loop, waiting->fd, EPOLLIN,
+				   accept_ready, waiting);
+	if (!waiting->source) {
+		stop_waiting(waiting);
+		trap_fail(call, ENOMEM);
+	}
+	return true;
+}
+
+/* --- Names and options --------------------------------------------------- */
+
+static bool return_address(struct trap_call *call, struct vsock_address address)
+{
+	int r = write_address(call, call->args[1], call->args[2], address);
+
+	if (r)
+		trap_fail(call, -r);
+	else
+		trap_return(call, 0);
+	return true;
+}
+
+static bool on_getsockname(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct vsock_address address = { VMADDR_CID_ANY, VMADDR_PORT_ANY };
+	struct stat st;
+	cleanup_close int fd = get_socket(vsock, call, &st);
+
+	if (fd < 0)
+		return false;
+	if (fabric_local_address(vsock->fabric, fd, &address) &&
+	    (st.st_mode & 07777) == MARK_BOUND_ANY)
+		address.cid = VMADDR_CID_ANY;
+	return return_address(call, address);
+}
+
+static bool on_getpeername(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct vsock_address address;
+	struct stat st;
+	cleanup_close int fd = get_socket(vsock, call, &st);
+
+	if (fd < 0)
+		return false;
+	if (!fabric_peer_address(vsock->fabric, fd, &address))
+		return trap_fail(call, ENOTCONN), true;
+	return return_address(call, address);
+}
+
+static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct stat st;
+	int32_t domain = AF_VSOCK, size;
+	cleanup_close int fd = -1;
+	int r;
+
+	if ((int)call->args[1] != SOL_SOCKET || (int)call->args[2] != SO_DOMAIN)
+		return false;
+	fd = get_socket(vsock, call, &st);
+	if (fd < 0)
+		return false;
+	r = trap_read(call, call->args[4], &size, sizeof(size));
+	if (!r && size < 0)
+		r = -EINVAL;
+	if (!r && (size_t)size > sizeof(domain))
+		size = sizeof(domain);
+	if (!r)
+		r = trap_write(call, call->args[3], &domain, (size_t)size);
+	if (!r)
+		r = trap_write(call, call->args[4], &size, sizeof(size));
+	if (r)
+		trap_fail(call, -r);
+	else
+		trap_return(call, 0);
+	return true;
+}
+
+static bool on_ioctl(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct stat st;
+	int r;
+
+	if ((uint32_t)call->args[1] != IOCTL_VM_SOCKETS_GET_LOCAL_CID ||
+	    trap_fstat(call, (int)call->args[0], &st))
+		return false;
+	if (!is_marked(&st) && (st.st_dev != vsock->device.st_dev ||
+				st.st_ino != vsock->device.st_ino))
+		return false;
+	r = trap_write(call, call->args[2], &vsock->local_cid,
+		       sizeof(vsock->local_cid));
+	if (r)
+		trap_fail(call, -r);
+	else
+		trap_return(call, 0);
+	return true;
+}
+
+static bool on_open(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	uint64_t address = call->args[call->nr == SYS_openat ? 1 : 0];
+	uint64_t flags = call->args[call->nr == SYS_openat ? 2 : 1];
+	char path[sizeof("/dev/vsock")];
+	cleanup_close int fd = -1;
+
+	if (!vsock->trap_open ||
+	    trap_read_string(call, address, path, sizeof(path)) < 0 ||
+	    strcmp(path, "/dev/vsock") != 0)
+		return false;
+	fd = open(vsock->device_path,
+		  ((int)flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC);
+	if (fd < 0)
+		return trap_fail(call, errno), true;
+	trap_return_fd(call, fd, flags & O_CLOEXEC);
+	return true;
+}
+
+/* --- Wiring -------------------------------------------------------------- */
+
+static const struct trap_rule rules[] = {
+	{ .nr = SYS_socket, .arg = 0, .mask = UINT32_MAX, .value = AF_VSOCK },
+	{ .nr = SYS_bind },
+	{ .nr = SYS_connect },
+	{ .nr = SYS_accept },
+	{ .nr = SYS_accept4 },
+	{ .nr = SYS_getsockname },
+	{ .nr = SYS_getpeername },
+	{ .nr = SYS_getsockopt,
+	  .arg = 2,
+	  .mask = UINT32_MAX,
+	  .value = SO_DOMAIN },
+	{ .nr = SYS_ioctl,
+	  .arg = 1,
+	  .mask = UINT32_MAX,
+	  .value = IOCTL_VM_SOCKETS_GET_LOCAL_CID },
+	{ .nr = SYS_io_uring_setup, .error = EPERM },
+	/* Opens last: without trap_open the table ends before them. */
+	{ .nr = SYS_openat },
+#ifdef SYS_open
+	{ .nr = SYS_open },
+#endif
+};
+
+#ifdef SYS_open
+#define N_OPEN_RULES 2
+#else
+#define N_OPEN_RULES 1
+#endif
+
+static bool on_call(struct trap_call *call, void *data)
+{
+	struct vsock_syscalls *vsock = data;
+
+	switch (call->nr) {
+	case SYS_socket:
+		return (int)call->args[0] == AF_VSOCK && on_socket(vsock, call);
+	case SYS_bind:
+		return on_bind(vsock, call);
+	case SYS_connect:
+		return on_connect(vsock, call);
+	case SYS_accept:
+	case SYS_accept4:
+		return on_accept(vsock, call);
+	case SYS_getsockname:
+		return on_getsockname(vsock, call);
+	case SYS_getpeername:
+		return on_getpeername(vsock, call);
+	case SYS_getsockopt:
+		return on_getsockopt(vsock, call);
+	case SYS_ioctl:
+		return on_ioctl(vsock, call);
+#ifdef SYS_open
+	case SYS_open:
+#endif
+	case SYS_openat:
+		return on_open(vsock, call);
+	default:
+		return false;
+	}
+}
+
+int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
+		       const struct fabric *fabric, uint32_t local_cid,
+		       bool trap_open, struct ne_error *err)
+{
+	struct vsock_syscalls *new = calloc(1, sizeof(*new));
+	cleanup_close int fd = -1;
+
+	if (!new)
+		return ne_error_set(err, ENOMEM, "out of memory");
+	new->loop = loop;
+	new->fabric = fabric;
+	new->local_cid = local_cid;
+	new->trap_open = trap_open;
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
+		new->undelivered[i].accepted = -1;
+	snprintf(new->device_path, sizeof(new->device_path), "%s/device",
+		 fabric->folder);
+	fd = open(new->device_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &new->device)) {
+		int r = ne_error_set(err, errno, "cannot make %s: %s",
+				     new->device_path, ne_strerror(errno));
+
+		free(new);
+		return r;
+	}
+	*vsock = new;
+	return 0;
+}
+
+void vsock_syscalls_free(struct vsock_syscalls *vsock)
+{
+	if (!vsock)
+		return;
+	while (vsock->waiting) {
+		trap_fail(vsock->waiting->call, EINTR);
+		stop_waiting(vsock->waiting);
+	}
+	loop_remove(vsock->check);
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
+		forget_undelivered(&vsock->undelivered[i]);
+	free(vsock);
+}
+
+struct trap_handler vsock_syscalls_handler(struct vsock_syscalls *vsock)
+{
+	return (struct trap_handler){
+		.rules = rules,
+		.n_rules = ARRAY_SIZE(rules) -
+			   (vsock->trap_open ? 0 : N_OPEN_RULES),
+		.call = on_call,
+		.data = vsock,
+	};
+}
