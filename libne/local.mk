@@ -3,8 +3,17 @@
 lib_LTLIBRARIES += libne.la
 libne_la_SOURCES = \
 	%D%/cleanup.h \
+	%D%/console.c \
+	%D%/enclave.c %D%/enclave.h \
+	%D%/enclave_cpus.c \
+	%D%/enclave_load.c \
+	%D%/enclave_wait.c \
 	%D%/endian.h \
-	%D%/error.c
+	%D%/error.c \
+	%D%/heartbeat.c \
+	%D%/heartbeat_lines.c \
+	%D%/memory.c %D%/memory.h \
+	%D%/vsock.c %D%/vsock.h
 libne_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS) \
 	$(JANSSON_CFLAGS) $(DEFLATE_CFLAGS)
 libne_la_LIBADD = $(CRYPTO_LIBS) $(CBOR_LIBS) $(JANSSON_LIBS) $(DEFLATE_LIBS)
@@ -17,10 +26,12 @@ EXTRA_DIST += %D%/libne.map
 neincludedir = $(includedir)/ne
 neinclude_HEADERS = \
 	%D%/include/ne/console.h \
+	%D%/include/ne/eif.h \
 	%D%/include/ne/enclave.h \
 	%D%/include/ne/end_reason.h \
 	%D%/include/ne/error.h \
 	%D%/include/ne/heartbeat.h \
+	%D%/include/ne/pcr.h \
 	%D%/include/ne/vsock.h
 
 pkgconfigdir = $(libdir)/pkgconfig

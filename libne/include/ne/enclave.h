@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of an enclave: create, give memory and CPUs, load the image, start,
- * wait, terminate.
+ * The life of an enclave: create, load, give CPUs, start, wait, terminate.
  *
  *	int device = ne_device_open(&err);
  *	ne_enclave_create(&enclave, device, &err);
- *	ne_enclave_add_memory(enclave, 512 << 20, &err);
- *	ne_enclave_load_image(enclave, image, image_size, &err);
+ *	ne_enclave_load(enclave, 512 << 20, image, image_size, &err);
  *	ne_enclave_add_cpus(enclave, 2, &err);
  *	ne_enclave_start(enclave, NE_CID_ANY, 0, &err);
  *	ne_enclave_wait(enclave, NULL, &err);
@@ -51,9 +49,6 @@ struct ne_error;
 
 /** ne_enclave_start() picks a free CID. */
 #define NE_CID_ANY 0
-
-/** Bytes that every enclave id fits in, its terminating zero included. */
-#define NE_ENCLAVE_ID_SIZE 64
 
 /* --- Waiting ------------------------------------------------------------- */
 
@@ -112,38 +107,33 @@ int ne_enclave_create(struct ne_enclave **enclave, int device,
 void ne_enclave_free(struct ne_enclave *enclave);
 
 /**
- * ne_enclave_add_memory() - give memory to an enclave that is not started
- * @enclave: the enclave
- * @size: bytes; rounded up to a multiple of NE_MEMORY_UNIT, and not 0
+ * ne_enclave_load() - give memory with the image in it
+ * @enclave: an enclave that has no memory yet
+ * @memory: bytes; rounded up to a multiple of NE_MEMORY_UNIT, and not 0
+ * @image: the whole EIF, as in the file; unchecked here, see <ne/eif.h>. NULL
+ *         for none.
+ * @image_size: bytes at @image
  * @err: what went wrong, or NULL
  *
- * Takes 1 GiB huge pages where they fit, then 2 MiB ones. Where the host has
- * too few, ordinary memory is offered, untouched and unreserved; the driver
- * decides whether it will do. Contents are zero.
+ * One step, because the image has to be in place when the driver is given the
+ * memory: from then on it may be the enclave's alone.
+ *
+ * Takes 1 GiB huge pages where they fit, then 2 MiB ones, then, if those do
+ * not suffice, 1 GiB ones for the rest: the enclave may get more than @memory.
+ * Where the host has too few of both, ordinary memory is offered, untouched
+ * and unreserved; the driver decides whether it will do. Contents are zero but
+ * for the image.
  *
  * Return: 0, or -NE_ERR_MEM_NOT_HUGE_PAGE (too few huge pages; the sentence
- * says how many there are, how many are needed and how to get them),
- * -NE_ERR_MEM_DIFFERENT_NUMA_NODE, -NE_ERR_MEM_MAX_REGIONS,
- * -NE_ERR_NOT_IN_INIT_STATE, -EINVAL (@size is 0 or does not fit in the
- * address space), -ENOMEM, or what else the driver answers. After a failure
- * the enclave may have a part of the memory and can only be freed.
+ * says how many there are, how many are needed and how to get them), -ENOMEM
+ * (more than the machine has), -ENOSPC (the image, at the driver's offset,
+ * does not fit into @memory), -NE_ERR_MEM_DIFFERENT_NUMA_NODE,
+ * -NE_ERR_MEM_MAX_REGIONS, -NE_ERR_NOT_IN_INIT_STATE, -EALREADY (it has
+ * memory), -EINVAL (@memory is 0), or what else the driver answers. After a
+ * failure the enclave may have a part of the memory and can only be freed.
  */
-int ne_enclave_add_memory(struct ne_enclave *enclave, uint64_t size,
-			  struct ne_error *err);
-
-/**
- * ne_enclave_load_image() - copy an EIF to where the driver wants it
- * @enclave: the enclave; its memory must have been added
- * @image: the whole EIF, as in the file; unchecked here, see <ne/eif.h>
- * @size: bytes at @image
- * @err: what went wrong, or NULL
- *
- * Return: 0, or -ENOSPC (the image and its offset do not fit into the
- * enclave's memory), -NE_ERR_NOT_IN_INIT_STATE, or what else the driver
- * answers to NE_GET_IMAGE_LOAD_INFO.
- */
-int ne_enclave_load_image(struct ne_enclave *enclave, const void *image,
-			  size_t size, struct ne_error *err);
+int ne_enclave_load(struct ne_enclave *enclave, uint64_t memory,
+		    const void *image, size_t image_size, struct ne_error *err);
 
 /**
  * ne_enclave_add_cpus() - give CPUs of the pool's choice
@@ -225,12 +215,12 @@ const uint32_t *ne_enclave_cpu_ids(const struct ne_enclave *enclave,
  * ne_enclave_id() - its name as nitro-cli writes it
  * @enclave: the enclave
  *
- * "<instance id>-enc<slot number, 16 hexadecimal digits>"; the instance id is
+ * "<instance id>-enc<slot number in hexadecimal>"; the instance id is
  * i-0000000000000000 on a machine that is no EC2 instance.
  *
  * Return: a string that belongs to the enclave.
  */
-const char *ne_enclave_id(const struct ne_enclave *enclave);
+const char *ne_enclave_id(struct ne_enclave *enclave);
 
 /* --- Its end ------------------------------------------------------------- */
 
