@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+
+# All of ne-emu but main, for the program and for its tests.
+noinst_LTLIBRARIES += ne-emu/libneemu.la
+ne_emu_libneemu_la_CFLAGS = $(AM_CFLAGS)
+ne_emu_libneemu_la_LIBADD =
+
+# The hypervisor and the driver
+ne_emu_libneemu_la_SOURCES = \
+	%D%/device.h \
+	%D%/driver.c %D%/driver.h \
+	%D%/hypervisor.c %D%/hypervisor.h \
+	%D%/image.c %D%/image.h \
+	%D%/machine.h \
+	%D%/pool.c %D%/pool.h \
+	%D%/topology.c %D%/topology.h
