@@ -8,11 +8,17 @@ libne_la_SOURCES = \
 	%D%/enclave_cpus.c \
 	%D%/enclave_load.c \
 	%D%/enclave_wait.c \
+	%D%/eif.c %D%/eif_internal.h \
+	%D%/eif_measure.c \
+	%D%/eif_metadata.c \
+	%D%/eif_signature.c \
+	%D%/eif_writer.c \
 	%D%/endian.h \
 	%D%/error.c \
 	%D%/heartbeat.c \
 	%D%/heartbeat_lines.c \
 	%D%/memory.c %D%/memory.h \
+	%D%/pcr.c \
 	%D%/vsock.c %D%/vsock.h
 libne_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS) \
 	$(JANSSON_CFLAGS) $(DEFLATE_CFLAGS)
