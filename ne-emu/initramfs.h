@@ -76,8 +76,8 @@ struct initramfs_options {
  *
  * data should be a private mapping of a sealed file: file contents are
  * written straight from it. An error leaves what has been unpacked so far.
- * The umask is set to 0 meanwhile, and decompression may run in a thread of
- * its own: call it from a process that has no other threads.
+ * The umask is set to 0 meanwhile: call it from a process that has no other
+ * threads.
  *
  * Returns 0, or a negative errno with a sentence that has the offset in the
  * ramdisk: -EINVAL what is there is no ramdisk or is damaged, -E2BIG more

@@ -14,3 +14,11 @@ ne_emu_libneemu_la_SOURCES = \
 	%D%/machine.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/topology.c %D%/topology.h
+
+# Ramdisks
+ne_emu_libneemu_la_SOURCES += \
+	%D%/cpio.c %D%/cpio.h \
+	%D%/decompress.c %D%/decompress.h \
+	%D%/initramfs.c %D%/initramfs.h
+ne_emu_libneemu_la_CFLAGS += $(ARCHIVE_CFLAGS) $(DEFLATE_CFLAGS)
+ne_emu_libneemu_la_LIBADD += $(ARCHIVE_LIBS) $(DEFLATE_LIBS)
