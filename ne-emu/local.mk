@@ -7,11 +7,13 @@ ne_emu_libneemu_la_LIBADD =
 
 # The hypervisor and the driver
 ne_emu_libneemu_la_SOURCES = \
-	%D%/device.h \
+	%D%/device.c %D%/device.h \
 	%D%/driver.c %D%/driver.h \
+	%D%/hugetlb.c %D%/hugetlb.h \
 	%D%/hypervisor.c %D%/hypervisor.h \
 	%D%/image.c %D%/image.h \
 	%D%/machine.h \
+	%D%/mappings.c %D%/mappings.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/topology.c %D%/topology.h
 
