@@ -52,14 +52,13 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
-
 /* take_ptr(&pointer): the pointer's value, leaving NULL behind. */
-#define take_ptr(where)                                \
-	__extension__({                                \
-		__typeof__(where) where_ = (where);    \
-		__typeof__(*where_) taken_ = *where_;  \
-		*where_ = NULL;                        \
-		taken_;                                \
+#define take_ptr(where)                               \
+	__extension__({                               \
+		__typeof__(where) where_ = (where);   \
+		__typeof__(*where_) taken_ = *where_; \
+		*where_ = NULL;                       \
+		taken_;                               \
 	})
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -53,8 +53,7 @@ int ne_error_prefix(struct ne_error *err, const char *format, ...)
 
 /* The causes that include/uapi/linux/nitro_enclaves.h gives for each. */
 static const char *const driver_errors[] = {
-	[NE_ERR_VCPU_ALREADY_USED - 256] =
-		"the enclave already has this vCPU",
+	[NE_ERR_VCPU_ALREADY_USED - 256] = "the enclave already has this vCPU",
 	[NE_ERR_VCPU_NOT_IN_CPU_POOL - 256] =
 		"the vCPU is not in the enclave CPU pool, or is taken",
 	[NE_ERR_VCPU_INVALID_CPU_CORE - 256] =

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -296,6 +297,15 @@ void fabric_sweep(const struct fabric *fabric, uint32_t cid)
 	}
 	take_fd(&fd);
 	closedir(folder);
+}
+
+void fabric_forget(const struct fabric *fabric, uint32_t cid)
+{
+	char path[PATH_MAX + 16];
+
+	fabric_sweep(fabric, cid);
+	snprintf(path, sizeof(path), "%s/%" PRIu32, fabric->folder, cid);
+	rmdir(path);
 }
 
 static int door_name(const struct fabric *fabric, uint32_t cid,

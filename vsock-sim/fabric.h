@@ -23,7 +23,6 @@
 #ifndef VSOCK_SIM_FABRIC_H
 #define VSOCK_SIM_FABRIC_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,7 +32,7 @@ struct ne_error;
 
 struct fabric {
 	int runtime; /* borrowed */
-	char folder[PATH_MAX];
+	char folder[VSOCK_FOLDER_MAX + 1];
 	struct vsock_names names;
 };
 
@@ -73,6 +72,9 @@ bool fabric_peer_address(const struct fabric *fabric, int fd,
 
 /* Removes what dead sockets of a CID have left in the folder. */
 void fabric_sweep(const struct fabric *fabric, uint32_t cid);
+
+/* The same for a CID that is no more, its folder included. */
+void fabric_forget(const struct fabric *fabric, uint32_t cid);
 
 /*
  * The plain way in: binds and listens at <folder>/<cid>.sock for programs

@@ -66,7 +66,7 @@ struct vsock_syscalls {
 	uint32_t local_cid;
 	bool trap_open;
 	struct stat device; /* the file that stands for /dev/vsock */
-	char device_path[PATH_MAX + 16];
+	char device_path[VSOCK_FOLDER_MAX + 16];
 	struct waiting *waiting;
 	struct loop_source *check;
 	struct undelivered undelivered[UNDELIVERED_MAX];

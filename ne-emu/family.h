@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command under ne-emu and everything it starts: nobody is left when
+ * one of us dies.
+ *
+ * Theory of operation
+ *
+ *	supervisor	serves the trap, runs the enclaves
+ *	   keeper	reaps, passes signals on
+ *	      command	and its children, traced
+ *
+ * The keeper is the subreaper of the command's family: orphans become its
+ * children and so stay below the supervisor (which Yama's ptrace_scope=1
+ * demands of those whose descriptors it takes). When the command ends, the
+ * keeper kills who is left and ends with the command's status. When the
+ * supervisor dies, the kernel sends the keeper a signal and it does the same.
+ * When the keeper dies, the command is killed by the kernel, orphans go to
+ * the supervisor, and that kills them.
+ */
+#ifndef NE_EMU_FAMILY_H
+#define NE_EMU_FAMILY_H
+
+#include <sys/types.h>
+
+struct ne_error;
+struct trap;
+
+struct family {
+	pid_t keeper;
+	int pidfd;    /* of the keeper: readable when it has ended */
+	int listener; /* the trap's; the caller's to attach, set to -1 then */
+};
+
+/*
+ * Starts argv under the trap. The calling process becomes a subreaper.
+ * Signals that are blocked now are not for the command.
+ */
+int family_start(struct family *family, const struct trap *trap,
+		 char *const argv[], struct ne_error *err);
+
+/*
+ * After pidfd became readable: the exit status for a shell: the command's
+ * own, 128 + n if signal n killed it, 126 or 127 if it could not be executed
+ * or found.
+ */
+int family_status(struct family *family);
+
+/* Ends all that is left below this process, and reaps it. */
+void family_kill_descendants(void);
+
+#endif
