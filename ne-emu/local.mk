@@ -24,3 +24,23 @@ ne_emu_libneemu_la_SOURCES += \
 	%D%/initramfs.c %D%/initramfs.h
 ne_emu_libneemu_la_CFLAGS += $(ARCHIVE_CFLAGS) $(DEFLATE_CFLAGS)
 ne_emu_libneemu_la_LIBADD += $(ARCHIVE_LIBS) $(DEFLATE_LIBS)
+
+# The process machine
+ne_emu_libneemu_la_SOURCES += \
+	%D%/cgroup.c %D%/cgroup.h \
+	%D%/cmdline.c %D%/cmdline.h \
+	%D%/console.c %D%/console.h \
+	%D%/idmap.c %D%/idmap.h \
+	%D%/kernel_syscalls.c %D%/kernel_syscalls.h \
+	%D%/process.c \
+	%D%/sandbox.c %D%/sandbox.h
+
+bin_PROGRAMS += ne-emu/ne-emu
+ne_emu_ne_emu_SOURCES = \
+	%D%/commands.h \
+	%D%/family.c %D%/family.h \
+	%D%/main.c \
+	%D%/run.c
+ne_emu_ne_emu_LDFLAGS = $(AM_LDFLAGS) -static
+ne_emu_ne_emu_LDADD = ne-emu/libneemu.la vsock-sim/libvsock-sim.la \
+	plumbing/libplumbing.la libne.la
