@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <linux/nitro_enclaves.h>
 #include <linux/vm_sockets.h>
 
