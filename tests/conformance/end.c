@@ -423,28 +423,78 @@ static void count_alarm(int number)
 	alarms++;
 }
 
-/* The driver waits for its device where no signal wakes it. */
-static void signals_do_not_interrupt(void)
+/* A signal every half millisecond, until the case ends. */
+static void disturb(int flags)
 {
-	struct sigaction action = { .sa_handler = count_alarm };
+	struct sigaction action = { .sa_handler = count_alarm,
+				    .sa_flags = flags };
 	struct itimerval often = { { 0, 500 }, { 0, 500 } };
-	struct itimerval never = { 0 };
-	int device = device_open();
-	uint64_t slot;
-	long enclave;
-	uint32_t id;
 
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
-	for (int i = 0; i < 200; i++) {
-		enclave = create_vm(device, &slot);
+}
+
+#define ROUNDS 200
+
+/* The driver waits for its device where no signal wakes it. */
+static void signals_do_not_interrupt(void)
+{
+	int device = device_open();
+	uint64_t slot;
+
+	disturb(0);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint32_t id = 0;
+		long enclave = create_vm(device, &slot);
+
 		expect_true(enclave >= 0);
-		id = 0;
 		expect(add_vcpu((int)enclave, &id), 0);
 		call_close((int)enclave);
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
 	expect_true(alarms > 0);
+}
+
+static void signals_restart(void)
+{
+	int device = device_open();
+	uint64_t slot;
+
+	disturb(SA_RESTART);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint32_t id = pool_cpu(0, 0);
+		long enclave = create_vm(device, &slot);
+
+		expect_true(enclave >= 0);
+		expect(add_vcpu((int)enclave, &id), 0);
+		expect(add_vcpu((int)enclave, &id), -NE_ERR_VCPU_ALREADY_USED);
+		call_close((int)enclave);
+	}
+	expect_true(alarms > 0);
+}
+
+static void what_is_interrupted_has_not_happened(void)
+{
+	int device = device_open();
+	uint64_t slot;
+
+	disturb(0);
+	for (int i = 0; i < ROUNDS; i++) {
+		long enclave;
+		long added;
+
+		while ((enclave = create_vm(device, &slot)) == -EINTR)
+			;
+		expect_true(enclave >= 0);
+		for (unsigned int cpu = 0; cpu < suite.threads_per_core;
+		     cpu++) {
+			uint32_t id = pool_cpu(0, cpu);
+
+			while ((added = add_vcpu((int)enclave, &id)) == -EINTR)
+				;
+			expect(added, 0);
+		}
+		call_close((int)enclave);
+	}
 }
 
 static void *add_many(void *data)
@@ -517,7 +567,11 @@ static const struct test_case cases[] = {
 	     creator_is_killed),
 	CASE("an enclave's creator is another one after exec",
 	     next_program_is_another_process, .cores = 2),
-	CASE("no ioctl is interrupted by a signal", signals_do_not_interrupt),
+	CASE("no ioctl is interrupted by a signal", signals_do_not_interrupt,
+	     .known_difference = "emulated, it can be, as a blocking call"),
+	CASE("no ioctl minds a signal that restarts calls", signals_restart),
+	CASE("an ioctl that a signal has interrupted all the same has not happened",
+	     what_is_interrupted_has_not_happened),
 	CASE("threads that add CPUs at once get each of them once",
 	     threads_at_once),
 };
