@@ -13,7 +13,7 @@ import sys
 import time
 
 PORT = 5000
-PATIENCE = 60  # seconds for the application to start listening
+PATIENCE = 20  # seconds for the application to start listening
 
 
 def connect_vsock(cid):
