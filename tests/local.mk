@@ -18,15 +18,30 @@ tests_conformance_conformance_SOURCES = \
 	%D%/conformance/start.c \
 	%D%/conformance/suite.h \
 	%D%/conformance/vcpu.c
-tests_conformance_conformance_CPPFLAGS = -D_GNU_SOURCE
 tests_conformance_conformance_CFLAGS = $(WARN_CFLAGS) -pthread
 tests_conformance_conformance_LDFLAGS = -all-static -pthread
 tests_conformance_init_SOURCES = %D%/conformance/init.c
-tests_conformance_init_CPPFLAGS =
 tests_conformance_init_CFLAGS = $(WARN_CFLAGS)
 tests_conformance_init_LDFLAGS = -all-static
 NE_TESTS += %D%/system/conformance.sh
 EXTRA_DIST += %D%/system/conformance.sh
+
+# --- Other people's programs -----------------------------------------------
+# What goes into the test images; the clients are built by the test, with the
+# compilers that it finds.
+check_PROGRAMS += tests/interop/nitro-cli-init tests/interop/application
+tests_interop_nitro_cli_init_SOURCES = %D%/interop/nitro-cli-init.c
+tests_interop_nitro_cli_init_CFLAGS = $(WARN_CFLAGS)
+tests_interop_nitro_cli_init_LDFLAGS = -all-static
+tests_interop_application_SOURCES = %D%/interop/application.c
+tests_interop_application_CFLAGS = $(WARN_CFLAGS)
+tests_interop_application_LDFLAGS = -all-static
+NE_TESTS += %D%/interop/interop.sh
+EXTRA_DIST += %D%/interop/interop.sh %D%/interop/client.c \
+	%D%/interop/client.py \
+	%D%/interop/go-plain/go.mod %D%/interop/go-plain/main.go \
+	%D%/interop/go-vsock/go.mod %D%/interop/go-vsock/go.sum \
+	%D%/interop/go-vsock/main.go
 
 # --- libne's lifecycle and ne-run -------------------------------------------
 if HAVE_CMOCKA
@@ -74,4 +89,52 @@ noinst_PROGRAMS += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = %D%/fuzz/fuzz_control.c
 tests_fuzz_fuzz_control_LDADD = libne.la
 tests_fuzz_fuzz_control_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
+
+# --- Enclave images --------------------------------------------------------
+if HAVE_CMOCKA
+eif_tests = \
+	%D%/unit/test_error \
+	%D%/unit/test_eif \
+	%D%/unit/test_eif_measure \
+	%D%/unit/test_eif_metadata \
+	%D%/unit/test_eif_signature \
+	%D%/unit/test_eif_writer
+check_PROGRAMS += $(eif_tests)
+NE_TESTS += $(eif_tests)
+eif_test_sources = %D%/unit/test_eif_image.c %D%/unit/test_eif_image.h
+eif_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+eif_test_libs = libne.la $(CMOCKA_LIBS)
+eif_test_ldflags = $(AM_LDFLAGS) -static
+tests_unit_test_error_CFLAGS = $(eif_test_cflags)
+tests_unit_test_error_LDADD = $(eif_test_libs)
+tests_unit_test_error_LDFLAGS = $(eif_test_ldflags)
+tests_unit_test_eif_SOURCES = %D%/unit/test_eif.c $(eif_test_sources)
+tests_unit_test_eif_CFLAGS = $(eif_test_cflags)
+tests_unit_test_eif_LDADD = $(eif_test_libs)
+tests_unit_test_eif_LDFLAGS = $(eif_test_ldflags)
+tests_unit_test_eif_measure_SOURCES = %D%/unit/test_eif_measure.c $(eif_test_sources)
+tests_unit_test_eif_measure_CFLAGS = $(eif_test_cflags)
+tests_unit_test_eif_measure_LDADD = $(eif_test_libs)
+tests_unit_test_eif_measure_LDFLAGS = $(eif_test_ldflags)
+tests_unit_test_eif_metadata_SOURCES = %D%/unit/test_eif_metadata.c $(eif_test_sources)
+tests_unit_test_eif_metadata_CFLAGS = $(eif_test_cflags)
+tests_unit_test_eif_metadata_LDADD = $(eif_test_libs)
+tests_unit_test_eif_metadata_LDFLAGS = $(eif_test_ldflags)
+tests_unit_test_eif_signature_SOURCES = %D%/unit/test_eif_signature.c $(eif_test_sources)
+tests_unit_test_eif_signature_CFLAGS = $(eif_test_cflags)
+tests_unit_test_eif_signature_LDADD = $(eif_test_libs)
+tests_unit_test_eif_signature_LDFLAGS = $(eif_test_ldflags)
+tests_unit_test_eif_writer_SOURCES = %D%/unit/test_eif_writer.c $(eif_test_sources)
+tests_unit_test_eif_writer_CFLAGS = $(eif_test_cflags)
+tests_unit_test_eif_writer_LDADD = $(eif_test_libs)
+tests_unit_test_eif_writer_LDFLAGS = $(eif_test_ldflags)
+endif
+NE_TESTS += %D%/system/eif-build.sh
+EXTRA_DIST += %D%/system/eif-build.sh
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_eif
+tests_fuzz_fuzz_eif_SOURCES = %D%/fuzz/fuzz_eif.c
+tests_fuzz_fuzz_eif_LDADD = libne.la
+tests_fuzz_fuzz_eif_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
 endif

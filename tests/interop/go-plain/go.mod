@@ -1,0 +1,3 @@
+module libne.test/plain
+
+go 1.19
