@@ -135,7 +135,7 @@ static void print_field(const char *label, const json_t *object,
 {
 	const json_t *field = json_object_get(object, name);
 
-	if (json_is_string(field))
+	if (json_string_length(field))
 		print_text(label, json_string_value(field),
 			   json_string_length(field));
 }
