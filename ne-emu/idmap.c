@@ -65,7 +65,7 @@ static bool namespace_has(const struct range *wanted)
 	return false;
 }
 
-static int map_as_root(pid_t pid)
+static int map_as_root(pid_t pid, struct idmap_root *root)
 {
 	struct range range = { RANGE_FIRST, RANGE_COUNT };
 	int r;
@@ -75,6 +75,7 @@ static int map_as_root(pid_t pid)
 		range.first = 0;
 	while (range.count > 1 && !namespace_has(&range))
 		range.count /= 2;
+	*root = (struct idmap_root){ range.first, range.first };
 	r = write_map(pid, "uid_map", range);
 	return r ? r : write_map(pid, "gid_map", range);
 }
@@ -126,11 +127,12 @@ static bool run_helper(const char *helper, pid_t pid, unsigned int own_id,
 	return status == 0;
 }
 
-static int map_as_user(pid_t pid)
+static int map_as_user(pid_t pid, struct idmap_root *root)
 {
 	struct range uids, gids;
 	int r;
 
+	*root = (struct idmap_root){ geteuid(), getegid() };
 	if (find_subordinate("/etc/subuid", &uids) &&
 	    find_subordinate("/etc/subgid", &gids) &&
 	    run_helper("newuidmap", pid, geteuid(), uids)) {
@@ -147,9 +149,10 @@ static int map_as_user(pid_t pid)
 		 : write_map(pid, "gid_map", (struct range){ getegid(), 1 });
 }
 
-int idmap_write(pid_t pid, struct ne_error *err)
+int idmap_write(pid_t pid, struct idmap_root *root, struct ne_error *err)
 {
-	int r = geteuid() == 0 ? map_as_root(pid) : map_as_user(pid);
+	int r = geteuid() == 0 ? map_as_root(pid, root)
+			       : map_as_user(pid, root);
 
 	if (r)
 		return ne_error_set(

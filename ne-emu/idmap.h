@@ -15,7 +15,13 @@
 
 struct ne_error;
 
+/* Who the enclave's root is, in our namespace. */
+struct idmap_root {
+	uid_t uid;
+	gid_t gid;
+};
+
 /* Writes the maps of a process in a fresh user namespace. */
-int idmap_write(pid_t pid, struct ne_error *err);
+int idmap_write(pid_t pid, struct idmap_root *root, struct ne_error *err);
 
 #endif

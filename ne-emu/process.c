@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -249,6 +250,33 @@ static int explain_clone(int error, struct ne_error *err)
 			    strerror(error), what);
 }
 
+/*
+ * A file that stands for a device of which everybody may ask something. Who
+ * may come near it is up to the runtime folder's mode.
+ */
+static int make_device_file(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+
+	return fd < 0 || fchmod(fd, 0666) ? -errno : 0;
+}
+
+/* What the enclave's root must own: its ids and its console. */
+static int give_to_enclave(struct machine *machine, struct ne_error *err)
+{
+	struct idmap_root root;
+	int r = idmap_write(machine->pid, &root, err);
+
+	if (r)
+		return r;
+	if (fchown(console_terminal(machine->console), root.uid, root.gid))
+		return ne_error_set(
+			err, errno,
+			"cannot give the console to the enclave: %s",
+			strerror(errno));
+	return 0;
+}
+
 static int start_process(struct machine *machine,
 			 const struct machine_spec *spec, struct ne_error *err)
 {
@@ -278,12 +306,9 @@ static int start_process(struct machine *machine,
 	snprintf(nsm_path, sizeof(nsm_path), "%s/nsm", machine->runtime_path);
 	snprintf(vsock_path, sizeof(vsock_path), "%s/device",
 		 machine->fabric.folder);
-	theirs = open(nsm_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (theirs < 0)
+	if (make_device_file(nsm_path) || make_device_file(vsock_path))
 		return ne_error_set(err, errno, "cannot make %s: %s", nsm_path,
 				    strerror(errno));
-	close(theirs);
-	theirs = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return ne_error_set(err, errno, "socketpair: %s",
 				    strerror(errno));
@@ -305,7 +330,7 @@ static int start_process(struct machine *machine,
 	machine->kernel.pidfd = machine->pidfd;
 	if (!machine->pid_source || !machine->control_source)
 		return ne_error_set(err, ENOMEM, "out of memory");
-	return idmap_write(machine->pid, err);
+	return give_to_enclave(machine, err);
 }
 
 static void limit_memory(struct machine *machine,

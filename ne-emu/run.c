@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ne/error.h>
@@ -295,7 +296,8 @@ static int start(struct stage *stage, char **command, struct ne_error *err)
 	r = family_start(&stage->family, stage->trap, command, err);
 	if (r)
 		return r;
-	/* Only now: the command must not inherit the mask. */
+	/* Only now: the command must not inherit the masks. */
+	umask(077);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGQUIT);
