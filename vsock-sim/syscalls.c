@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -22,9 +23,12 @@
 #include "plumbing/loop.h"
 #include "vsock-sim/fabric.h"
 
-/* Marks: no socket has such modes by itself (the kernel gives 0777). */
-#define MARK_SOCKET 0142
-#define MARK_BOUND_ANY 0143 /* bound with VMADDR_CID_ANY */
+/*
+ * Marks: no socket has such modes by itself (the kernel gives 0777). bind()
+ * makes its file with the same mode, so the owner's bits must be there.
+ */
+#define MARK_SOCKET 0742
+#define MARK_BOUND_ANY 0743 /* bound with VMADDR_CID_ANY */
 
 #define SOCK_TYPE_MASK 0xf /* what socket(2) takes as a type */
 
