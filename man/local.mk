@@ -1,1 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
+
+dist_man_MANS += \
+	%D%/eif.1 \
+	%D%/ne_eif_arch.3 \
+	%D%/ne_eif_arch_name.3 \
+	%D%/ne_eif_check_arch.3 \
+	%D%/ne_eif_check_crc.3 \
+	%D%/ne_eif_close.3 \
+	%D%/ne_eif_cmdline.3 \
+	%D%/ne_eif_crc.3 \
+	%D%/ne_eif_data.3 \
+	%D%/ne_eif_default_cpus.3 \
+	%D%/ne_eif_default_memory.3 \
+	%D%/ne_eif_fd.3 \
+	%D%/ne_eif_kernel.3 \
+	%D%/ne_eif_measure.3 \
+	%D%/ne_eif_metadata.3 \
+	%D%/ne_eif_open.3 \
+	%D%/ne_eif_open_fd.3 \
+	%D%/ne_eif_parse.3 \
+	%D%/ne_eif_ramdisk.3 \
+	%D%/ne_eif_ramdisk_count.3 \
+	%D%/ne_eif_section.3 \
+	%D%/ne_eif_section_count.3 \
+	%D%/ne_eif_signature.3 \
+	%D%/ne_eif_size.3 \
+	%D%/ne_eif_size_from_header.3 \
+	%D%/ne_eif_version.3 \
+	%D%/ne_eif_writer_append.3 \
+	%D%/ne_eif_writer_append_fd.3 \
+	%D%/ne_eif_writer_begin.3 \
+	%D%/ne_eif_writer_finish.3 \
+	%D%/ne_eif_writer_free.3 \
+	%D%/ne_eif_writer_new.3 \
+	%D%/ne_pcr_extend.3 \
+	%D%/ne_pcr_to_hex.3
