@@ -158,9 +158,13 @@ static void add_note(struct machine *machine, const char *text)
 
 static void start_serving(struct machine *machine, const int fds[2])
 {
+	struct stat vsock;
+
 	if (machine->notes[0])
 		log_warn("%s: %s", machine->name, machine->notes);
 	machine->kernel.dev = fds[1];
+	if (fstatat(fds[1], "vsock", &vsock, 0) == 0)
+		vsock_syscalls_set_device(machine->vsock, &vsock);
 	/* fds[0] belongs to the trap from here on. */
 	if (trap_attach(machine->trap, machine->loop, fds[0])) {
 		snprintf(machine->failure, sizeof(machine->failure),
@@ -250,17 +254,6 @@ static int explain_clone(int error, struct ne_error *err)
 			    strerror(error), what);
 }
 
-/*
- * A file that stands for a device of which everybody may ask something. Who
- * may come near it is up to the runtime folder's mode.
- */
-static int make_device_file(const char *path)
-{
-	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-
-	return fd < 0 || fchmod(fd, 0666) ? -errno : 0;
-}
-
 /* What the enclave's root must own: its ids and its console. */
 static int give_to_enclave(struct machine *machine, struct ne_error *err)
 {
@@ -287,7 +280,6 @@ static int start_process(struct machine *machine,
 		.pidfd = (uintptr_t)&machine->pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	char nsm_path[PATH_MAX + 16], vsock_path[PATH_MAX + 16];
 	struct sandbox_spec sandbox = {
 		.image = machine->image,
 		.memory = spec->memory,
@@ -295,20 +287,12 @@ static int start_process(struct machine *machine,
 		.cid = machine->cid,
 		.terminal_path = console_terminal_path(machine->console),
 		.terminal = console_terminal(machine->console),
-		.nsm_path = nsm_path,
-		.vsock_path = vsock_path,
 		.trap = machine->trap,
 	};
 	cleanup_close int theirs = -1;
 	int pair[2];
 	long pid;
 
-	snprintf(nsm_path, sizeof(nsm_path), "%s/nsm", machine->runtime_path);
-	snprintf(vsock_path, sizeof(vsock_path), "%s/device",
-		 machine->fabric.folder);
-	if (make_device_file(nsm_path) || make_device_file(vsock_path))
-		return ne_error_set(err, errno, "cannot make %s: %s", nsm_path,
-				    strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return ne_error_set(err, errno, "socketpair: %s",
 				    strerror(errno));

@@ -8,13 +8,13 @@
  *
  * 1. While it can still see the host's files with that identity, it takes
  *    detached copies of the few that the enclave will have: harmless device
- *    nodes, its console, and the two files that stand for /dev/nsm and
- *    /dev/vsock.
+ *    nodes and its console.
  * 2. It becomes root of its user namespace.
  * 3. It mounts a tmpfs, the cellar, with in it: an instance each of proc and
  *    sysfs (inside a user namespace the kernel lets one mount these only
  *    while a fully visible instance is mounted already), and dev, the tmpfs
- *    that plays devtmpfs.
+ *    that plays devtmpfs, where ordinary files stand for /dev/nsm and
+ *    /dev/vsock.
  * 4. It makes the cellar its root and unmounts the host's tree. From here on
  *    nothing of the host is reachable by any name.
  * 5. It mounts the enclave's own root, a tmpfs of the enclave's memory size,
@@ -129,7 +129,7 @@ static const struct host_node {
 } host_nodes[] = {
 	{ "null", 1, 3 },    { "zero", 1, 5 },	  { "full", 1, 7 },
 	{ "random", 1, 8 },  { "urandom", 1, 9 }, { "tty", 5, 0 },
-	{ "console", 5, 1 }, { "nsm", 0, 0 },	  { "vsock", 0, 0 },
+	{ "console", 5, 1 },
 };
 
 static const char *source_of(const struct sandbox_spec *spec,
@@ -138,10 +138,6 @@ static const char *source_of(const struct sandbox_spec *spec,
 {
 	if (strcmp(node->name, "console") == 0)
 		return spec->terminal_path;
-	if (strcmp(node->name, "nsm") == 0)
-		return spec->nsm_path;
-	if (strcmp(node->name, "vsock") == 0)
-		return spec->vsock_path;
 	snprintf(path, size, "/dev/%s", node->name);
 	return path;
 }
@@ -231,6 +227,9 @@ static int make_dev(const struct sandbox_spec *spec, int *copies)
 			     host_nodes[i].name, ne_strerror(r));
 		close(copies[i]);
 	}
+	/* The trap knows these when they are asked something. */
+	if (make_file(dev, "nsm") || make_file(dev, "vsock"))
+		fail(spec, "cannot make /dev/nsm: %s", strerror(errno));
 	/* devpts is the image's to mount. */
 	if (symlinkat("pts/ptmx", dev, "ptmx"))
 		fail(spec, "cannot make /dev/ptmx: %s", strerror(errno));
@@ -286,7 +285,7 @@ static int make_device(int dir_fd, const char *name, const char *path,
 	for (size_t i = 0; i < ARRAY_SIZE(host_nodes); i++) {
 		cleanup_close int copy = -1;
 
-		if (!S_ISCHR(mode) || !major || host_nodes[i].major != major ||
+		if (!S_ISCHR(mode) || host_nodes[i].major != major ||
 		    host_nodes[i].minor != minor)
 			continue;
 		copy = copy_file_mount(*dev, host_nodes[i].name);

@@ -708,12 +708,27 @@ static bool on_call(struct trap_call *call, void *data)
 	}
 }
 
+static int make_device(struct vsock_syscalls *vsock)
+{
+	cleanup_close int fd = -1;
+
+	snprintf(vsock->device_path, sizeof(vsock->device_path), "%s/device",
+		 vsock->fabric->folder);
+	fd = open(vsock->device_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? fd : fstat(fd, &vsock->device);
+}
+
+void vsock_syscalls_set_device(struct vsock_syscalls *vsock,
+			       const struct stat *device)
+{
+	vsock->device = *device;
+}
+
 int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
 		       const struct fabric *fabric, uint32_t local_cid,
 		       bool trap_open, struct ne_error *err)
 {
 	struct vsock_syscalls *new = calloc(1, sizeof(*new));
-	cleanup_close int fd = -1;
 
 	if (!new)
 		return ne_error_set(err, ENOMEM, "out of memory");
@@ -723,10 +738,7 @@ int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
 	new->trap_open = trap_open;
 	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
 		new->undelivered[i].accepted = -1;
-	snprintf(new->device_path, sizeof(new->device_path), "%s/device",
-		 fabric->folder);
-	fd = open(new->device_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || fstat(fd, &new->device)) {
+	if (trap_open && make_device(new)) {
 		int r = ne_error_set(err, errno, "cannot make %s: %s",
 				     new->device_path, ne_strerror(errno));
 

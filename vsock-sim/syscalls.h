@@ -35,13 +35,16 @@ struct vsock_syscalls;
 
 /*
  * For programs whose CID is local_cid. The fabric and the loop must outlive
- * it. vsock_device is the path of the regular file that stands for
- * /dev/vsock, made if it is not there; with trap_open the handler also
- * answers opens of /dev/vsock with it.
+ * it. With trap_open the handler answers opens of /dev/vsock with a regular
+ * file of the fabric's that stands for it. Without, such a file has a name
+ * of its own where the programs see it: say which by
+ * vsock_syscalls_set_device().
  */
 int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
 		       const struct fabric *fabric, uint32_t local_cid,
 		       bool trap_open, struct ne_error *err);
+void vsock_syscalls_set_device(struct vsock_syscalls *vsock,
+			       const struct stat *device);
 void vsock_syscalls_free(struct vsock_syscalls *vsock);
 
 /* Valid as long as vsock. */
