@@ -35,6 +35,7 @@ struct ramdisk {
 	uint64_t size; /* of the section, so far */
 	uint32_t last_inode;
 	struct ne_error failure; /* of writing to the image */
+	bool discard;		 /* what libarchive still writes */
 	uint8_t buffer[BLOCK_SIZE];
 };
 
@@ -87,34 +88,46 @@ bool parse_compression(enum compression *compression, const char *name)
 	return false;
 }
 
-/* What went wrong: writing to the image, or else in libarchive. */
-static int archive_failure(const struct ramdisk *ramdisk, struct ne_error *err)
+/*
+ * The result of a call of libarchive's.
+ * @done: whether it thinks that all is well.
+ */
+static int result(const struct ramdisk *ramdisk, bool done,
+		  struct ne_error *err)
 {
-	const char *why = archive_error_string(ramdisk->archive);
+	const char *why = NULL;
 
 	if (ramdisk->failure.code) {
 		*err = ramdisk->failure;
 		return -err->code;
 	}
+	if (done)
+		return 0;
+	if (ramdisk->archive)
+		why = archive_error_string(ramdisk->archive);
 	return ne_error_set(err, EIO, "cannot write the ramdisk: %s",
 			    why ? why : "out of memory");
 }
 
-static la_ssize_t write_section(struct archive *archive, void *data,
-				const void *bytes, size_t size)
+/*
+ * libarchive leaks memory if it is told of a failure here: it is told none and
+ * result() finds it.
+ */
+static la_ssize_t write_section(struct archive *archive __attribute__((unused)),
+				void *data, const void *bytes, size_t size)
 {
 	struct ramdisk *ramdisk = data;
 
+	if (ramdisk->discard)
+		return (la_ssize_t)size;
 	if (ne_eif_writer_append(ramdisk->writer, bytes, size,
-				 &ramdisk->failure)) {
-		archive_set_error(archive, EIO, "%s", ramdisk->failure.text);
-		return -1;
-	}
+				 &ramdisk->failure))
+		ramdisk->discard = true;
 	ramdisk->size += size;
 	return (la_ssize_t)size;
 }
 
-static int open_archive(struct ramdisk *ramdisk, enum compression compression)
+static bool open_archive(struct ramdisk *ramdisk, enum compression compression)
 {
 	struct archive *archive = ramdisk->archive;
 
@@ -142,8 +155,10 @@ int ramdisk_new(struct ramdisk **ramdisk, struct ne_eif_writer *writer,
 		return ne_error_set(err, ENOMEM, "out of memory");
 	started->writer = writer;
 	started->archive = archive_write_new();
-	if (!started->archive || !open_archive(started, compression)) {
-		ret = archive_failure(started, err);
+	ret = result(started,
+		     started->archive && open_archive(started, compression),
+		     err);
+	if (ret) {
 		ramdisk_free(started);
 		return ret;
 	}
@@ -186,18 +201,19 @@ static int add_header(struct ramdisk *ramdisk,
 	if (entry->target)
 		archive_entry_set_symlink(header, entry->target);
 	/* A warning is that something could not be said in the format. */
-	if (archive_write_header(ramdisk->archive, header) != ARCHIVE_OK)
-		return archive_failure(ramdisk, err);
-	return 0;
+	return result(ramdisk,
+		      archive_write_header(ramdisk->archive, header) ==
+			      ARCHIVE_OK,
+		      err);
 }
 
 static int add_bytes(struct ramdisk *ramdisk, const void *bytes, size_t size,
 		     struct ne_error *err)
 {
-	if (archive_write_data(ramdisk->archive, bytes, size) !=
-	    (la_ssize_t)size)
-		return archive_failure(ramdisk, err);
-	return 0;
+	return result(ramdisk,
+		      archive_write_data(ramdisk->archive, bytes, size) ==
+			      (la_ssize_t)size,
+		      err);
 }
 
 static int copy_content(struct ramdisk *ramdisk, int fd, uint64_t size,
@@ -305,9 +321,12 @@ int ramdisk_finish(struct ramdisk *ramdisk, struct ne_error *err)
 {
 	static const uint8_t zeros[ALIGNMENT];
 	size_t padding;
+	int ret;
 
-	if (archive_write_close(ramdisk->archive) != ARCHIVE_OK)
-		return archive_failure(ramdisk, err);
+	ret = result(ramdisk,
+		     archive_write_close(ramdisk->archive) == ARCHIVE_OK, err);
+	if (ret)
+		return ret;
 	padding = (ALIGNMENT - ramdisk->size % ALIGNMENT) % ALIGNMENT;
 	return ne_eif_writer_append(ramdisk->writer, zeros, padding, err);
 }
@@ -316,10 +335,8 @@ void ramdisk_free(struct ramdisk *ramdisk)
 {
 	if (!ramdisk)
 		return;
-	/* Freeing an open archive would write the rest of it. */
-	if (ramdisk->archive) {
-		archive_write_fail(ramdisk->archive);
-		archive_write_free(ramdisk->archive);
-	}
+	/* An unfinished archive is finished now. */
+	ramdisk->discard = true;
+	archive_write_free(ramdisk->archive);
 	free(ramdisk);
 }

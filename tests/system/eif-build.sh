@@ -272,6 +272,12 @@ refuse 1 'an image inside the root file system' 'would contain itself' \
 	build --rootfs tree -o tree/image.eif -- x
 refuse 1 'a folder to write to that there is not' \
 	'nowhere/x.eif: cannot create it' build -o nowhere/x.eif
+for method in none gzip; do
+	refuse 1 "a disk that is full ($method)" \
+		'bytes of the image: File too large' \
+		sh -c 'trap "" XFSZ; ulimit -f 20; exec build "$@"' sh \
+		--module init --rootfs tree --compress $method -- x
+done
 refuse 1 'metadata that is no JSON' 'kernel: no JSON' build --metadata kernel
 SOURCE_DATE_EPOCH=today refuse 1 'a date that is no number' \
 	'SOURCE_DATE_EPOCH=today' build
