@@ -8,12 +8,14 @@
 #include <linux/types.h>
 #include <linux/nitro_enclaves.h>
 
+#include <ne/eif.h>
 #include <ne/error.h>
 
-static int copy_image(struct ne_enclave *enclave, const void *image,
-		      size_t size, struct ne_error *err)
+static int put_image(struct ne_enclave *enclave, const struct ne_eif *image,
+		     struct ne_error *err)
 {
 	struct ne_image_load_info info = { .flags = NE_EIF_IMAGE };
+	size_t size = ne_eif_size(image);
 	struct memory_pages pages;
 	int rc;
 
@@ -21,7 +23,11 @@ static int copy_image(struct ne_enclave *enclave, const void *image,
 		return ne_error_set(err, errno,
 				    "cannot ask where the image belongs: %s",
 				    ne_strerror(errno));
-	rc = memory_copy(&enclave->memory, info.memory_offset, image, size);
+	rc = memory_map_file(&enclave->memory, info.memory_offset,
+			     ne_eif_fd(image), size);
+	if (rc < 0)
+		rc = memory_copy(&enclave->memory, info.memory_offset,
+				 ne_eif_data(image), size);
 	if (rc == -ENOSPC)
 		return ne_error_set(err, ENOSPC,
 				    "an image of %zu bytes, %" PRIu64
@@ -64,7 +70,7 @@ static int donate(struct ne_enclave *enclave,
 }
 
 int ne_enclave_load(struct ne_enclave *enclave, uint64_t memory,
-		    const void *image, size_t image_size, struct ne_error *err)
+		    const struct ne_eif *image, struct ne_error *err)
 {
 	int rc;
 
@@ -79,7 +85,7 @@ int ne_enclave_load(struct ne_enclave *enclave, uint64_t memory,
 	memory = (memory + NE_MEMORY_UNIT - 1) & ~(NE_MEMORY_UNIT - 1);
 	rc = memory_map(&enclave->memory, memory, err);
 	if (rc == 0 && image)
-		rc = copy_image(enclave, image, image_size, err);
+		rc = put_image(enclave, image, err);
 	for (size_t i = 0; rc == 0 && i < enclave->memory.count; i++)
 		rc = donate(enclave, &enclave->memory.regions[i], err);
 	return rc;

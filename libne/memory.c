@@ -148,6 +148,7 @@ static bool map_ordinary(struct memory *memory, uint64_t size)
 		munmap(region->address, before);
 	region->address += before;
 	region->size = size;
+	memory->ordinary = true;
 	if (behind)
 		munmap(region->address + size, behind);
 	return true;
@@ -189,7 +190,7 @@ void memory_unmap(struct memory *memory)
 {
 	for (size_t i = 0; i < memory->count; i++)
 		munmap(memory->regions[i].address, memory->regions[i].size);
-	memory->count = 0;
+	*memory = (struct memory){ 0 };
 }
 
 uint64_t memory_size(const struct memory *memory)
@@ -199,6 +200,22 @@ uint64_t memory_size(const struct memory *memory)
 	for (size_t i = 0; i < memory->count; i++)
 		size += memory->regions[i].size;
 	return size;
+}
+
+int memory_map_file(const struct memory *memory, uint64_t offset, int fd,
+		    size_t size)
+{
+	const struct memory_region *region = &memory->regions[0];
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (fd < 0 || !memory->ordinary || offset % page != 0)
+		return -EOPNOTSUPP;
+	if (offset > region->size || size > region->size - offset)
+		return -ENOSPC;
+	if (mmap(region->address + offset, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		return -errno;
+	return 0;
 }
 
 /*

@@ -58,6 +58,7 @@ struct memory_region {
 struct memory {
 	struct memory_region regions[2];
 	size_t count;
+	bool ordinary; /* no huge pages; one region */
 };
 
 /*
@@ -69,6 +70,14 @@ int memory_map(struct memory *memory, uint64_t size, struct ne_error *err);
 void memory_unmap(struct memory *memory);
 
 uint64_t memory_size(const struct memory *memory);
+
+/*
+ * Puts the first size bytes of a file at offset without copying them: until
+ * somebody writes there they are the file's own pages. Ordinary memory can do
+ * that. 0, or a negative errno: then memory_copy() it is.
+ */
+int memory_map_file(const struct memory *memory, uint64_t offset, int fd,
+		    size_t size);
 
 /*
  * Copies to offset, across regions. -ENOSPC if it does not fit, and -ENOMEM

@@ -136,8 +136,7 @@ static int run_image(const struct options *options, char **argv,
 	    check_image(options, image, &err) < 0 ||
 	    choose_resources(options, image, &resources, &err) < 0)
 		return fail(spec.name, &err);
-	spec.image = ne_eif_data(image);
-	spec.image_size = ne_eif_size(image);
+	spec.image = image;
 	device = open_device(options, argv, started, &err);
 	if (device < 0)
 		return fail(spec.name, &err);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include <ne/eif.h>
 #include <ne/enclave.h>
 #include <ne/error.h>
 #include <ne/heartbeat.h>
@@ -113,7 +114,7 @@ static int make_enclave(struct run *run, struct ne_error *err)
 	if (rc < 0)
 		return rc;
 	rc = ne_enclave_load(run->enclave, spec->resources->memory, spec->image,
-			     spec->image_size, err);
+			     err);
 	if (rc < 0)
 		return rc;
 	if (options->n_cpu_ids)
@@ -146,7 +147,8 @@ static unsigned int boot_seconds(const struct run *run)
 	if (run->spec->options->boot_timeout)
 		return run->spec->options->boot_timeout;
 	return BOOT_STEP_SECONDS *
-	       (unsigned int)(steps(run->spec->image_size, BOOT_STEP_IMAGE) +
+	       (unsigned int)(steps(ne_eif_size(run->spec->image),
+				    BOOT_STEP_IMAGE) +
 			      steps(ne_enclave_memory(run->enclave),
 				    BOOT_STEP_MEMORY));
 }

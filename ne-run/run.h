@@ -5,9 +5,9 @@
 #ifndef NE_RUN_RUN_H
 #define NE_RUN_RUN_H
 
-#include <stddef.h>
 #include <stdint.h>
 
+struct ne_eif;
 struct options;
 struct resources;
 
@@ -19,10 +19,9 @@ struct run_spec {
 	const struct options *options;
 	const struct resources *resources;
 	const char *name;
-	const void *image;
-	size_t image_size; /* bytes */
-	int device;	   /* an open /dev/nitro_enclaves */
-	int64_t started;   /* ne_now(): what the boot time is counted from */
+	const struct ne_eif *image;
+	int device;	 /* an open /dev/nitro_enclaves */
+	int64_t started; /* ne_now(): what the boot time is counted from */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ne/error.h>
@@ -169,6 +170,42 @@ static void mapped_memory_is_aligned_and_zero(void **state)
 	assert_int_equal(memory_size(&memory), 0);
 }
 
+static void a_file_is_mapped_into_ordinary_memory(void **state)
+{
+	struct memory_pages pages = memory_pages_read();
+	/* More than there are huge pages. */
+	uint64_t size =
+		MEMORY_1G * pages.free_1g + MEMORY_2M * (pages.free_2m + 2);
+	char text[5000];
+	FILE *file = tmpfile();
+	struct memory memory;
+	uint8_t *start;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, sizeof(text), file), sizeof(text));
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(memory_map(&memory, size, NULL), 0);
+	assert_true(memory.ordinary);
+	start = memory.regions[0].address + 2 * MIB;
+	assert_int_equal(memory_map_file(&memory, 2 * MIB, fileno(file),
+					 sizeof(text)),
+			 0);
+	assert_memory_equal(start, text, sizeof(text));
+	assert_int_equal(start[-1], 0);
+	assert_int_equal(start[sizeof(text)], 0);
+	start[0] = 'b'; /* not into the file */
+	assert_int_equal(fseek(file, 0, SEEK_SET), 0);
+	assert_int_equal(fgetc(file), 'a');
+	assert_int_equal(memory_map_file(&memory, size, fileno(file), 1),
+			 -ENOSPC);
+	assert_int_equal(memory_map_file(&memory, 1, fileno(file), 1),
+			 -EOPNOTSUPP);
+	fclose(file);
+	memory_unmap(&memory);
+}
+
 static void more_memory_than_the_machine_has_is_refused(void **state)
 {
 	struct memory memory;
@@ -196,6 +233,7 @@ int main(void)
 		cmocka_unit_test(a_copy_may_start_in_the_second_region),
 		cmocka_unit_test(what_does_not_fit_is_not_begun),
 		cmocka_unit_test(mapped_memory_is_aligned_and_zero),
+		cmocka_unit_test(a_file_is_mapped_into_ordinary_memory),
 		cmocka_unit_test(more_memory_than_the_machine_has_is_refused),
 	};
 

@@ -4,7 +4,7 @@
  *
  *	int device = ne_device_open(&err);
  *	ne_enclave_create(&enclave, device, &err);
- *	ne_enclave_load(enclave, 512 << 20, image, image_size, &err);
+ *	ne_enclave_load(enclave, 512 << 20, image, &err);
  *	ne_enclave_add_cpus(enclave, 2, &err);
  *	ne_enclave_start(enclave, NE_CID_ANY, 0, &err);
  *	ne_enclave_wait(enclave, NULL, &err);
@@ -35,6 +35,7 @@
 extern "C" {
 #endif
 
+struct ne_eif;
 struct ne_enclave;
 struct ne_error;
 
@@ -110,9 +111,9 @@ void ne_enclave_free(struct ne_enclave *enclave);
  * ne_enclave_load() - give memory with the image in it
  * @enclave: an enclave that has no memory yet
  * @memory: bytes; rounded up to a multiple of NE_MEMORY_UNIT, and not 0
- * @image: the whole EIF, as in the file; unchecked here, see <ne/eif.h>. NULL
- *         for none.
- * @image_size: bytes at @image
+ * @image: to be put where the driver wants it, or NULL for none; neither its
+ *         checksum nor its architecture is checked here, see <ne/eif.h>. It
+ *         must stay open until the enclave is freed, and its file as it is.
  * @err: what went wrong, or NULL
  *
  * One step, because the image has to be in place when the driver is given the
@@ -121,7 +122,8 @@ void ne_enclave_free(struct ne_enclave *enclave);
  * Takes 1 GiB huge pages where they fit, then 2 MiB ones, then, if those do
  * not suffice, 1 GiB ones for the rest: the enclave may get more than @memory.
  * Where the host has too few of both, ordinary memory is offered, untouched
- * and unreserved; the driver decides whether it will do. Contents are zero but
+ * and unreserved, with the image's file mapped into it; the driver decides
+ * whether it will do. Contents are zero but
  * for the image.
  *
  * Return: 0, or -NE_ERR_MEM_NOT_HUGE_PAGE (too few huge pages; the sentence
@@ -133,7 +135,7 @@ void ne_enclave_free(struct ne_enclave *enclave);
  * failure the enclave may have a part of the memory and can only be freed.
  */
 int ne_enclave_load(struct ne_enclave *enclave, uint64_t memory,
-		    const void *image, size_t image_size, struct ne_error *err);
+		    const struct ne_eif *image, struct ne_error *err);
 
 /**
  * ne_enclave_add_cpus() - give CPUs of the pool's choice
