@@ -131,18 +131,13 @@ int ne_eif_writer_append(struct ne_eif_writer *writer, const void *data,
 	return ret;
 }
 
-int ne_eif_writer_append_fd(struct ne_eif_writer *writer, int fd,
-			    struct ne_error *err)
+/* @buffer: COPY_SIZE bytes. */
+static int copy(struct ne_eif_writer *writer, int fd, uint8_t *buffer,
+		struct ne_error *err)
 {
-	cleanup_free uint8_t *buffer = malloc(COPY_SIZE);
-	int ret = failure(writer, err);
-
-	if (ret)
-		return ret;
-	if (!buffer)
-		return fail(writer, err, ENOMEM, "out of memory");
 	for (;;) {
 		ssize_t got = read(fd, buffer, COPY_SIZE);
+		int ret;
 
 		if (got == 0)
 			return 0;
@@ -155,6 +150,19 @@ int ne_eif_writer_append_fd(struct ne_eif_writer *writer, int fd,
 		if (ret)
 			return ret;
 	}
+}
+
+int ne_eif_writer_append_fd(struct ne_eif_writer *writer, int fd,
+			    struct ne_error *err)
+{
+	cleanup_free uint8_t *buffer = malloc(COPY_SIZE);
+	int ret = failure(writer, err);
+
+	if (ret)
+		return ret;
+	if (!buffer)
+		return fail(writer, err, ENOMEM, "out of memory");
+	return copy(writer, fd, buffer, err);
 }
 
 static uint64_t section_size(const struct ne_eif_writer *writer, unsigned int i)
