@@ -310,6 +310,19 @@ static int damaged(struct archive *archive, struct ne_error *err)
 			    (long long)archive_filter_bytes(archive, -1));
 }
 
+/*
+ * lzma has next to no magic number, and its decoder reserves the dictionary
+ * that the next bytes ask for: a size that no archiver chooses means junk.
+ */
+static bool has_junk_for_header(const struct compression *compression,
+				const uint8_t *data, size_t size)
+{
+	const uint32_t most = 1 << 30;
+
+	return compression->filter == ARCHIVE_FILTER_LZMA && size >= 5 &&
+	       get_little_endian32(data + 1) > most;
+}
+
 static int set_up(struct archive *archive,
 		  const struct compression *compression, struct ne_error *err)
 {
@@ -322,8 +335,7 @@ static int set_up(struct archive *archive,
 		return ne_error_set(
 			err, ENOTSUP,
 			"cannot decompress this here; make the ramdisk with gzip, xz or zstd");
-	if (archive_read_support_format_raw(archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(archive) != ARCHIVE_OK)
+	if (archive_read_support_format_raw(archive) != ARCHIVE_OK)
 		return out_of_memory(err);
 	return 0;
 }
@@ -334,6 +346,10 @@ static int read_blocks(struct archive *archive, decompress_sink *sink,
 	struct archive_entry *entry;
 	int r = archive_read_next_header(archive, &entry);
 
+	/* Not a byte comes out; libarchive's reason would be misleading. */
+	if (r != ARCHIVE_OK)
+		return ne_error_set(err, EINVAL,
+				    "its start is damaged or cut short");
 	while (r == ARCHIVE_OK) {
 		const void *block;
 		size_t block_size;
@@ -364,6 +380,8 @@ static ssize_t filter(const struct compression *compression, const void *data,
 	r = set_up(archive, compression, err);
 	if (r < 0)
 		return r;
+	if (has_junk_for_header(compression, data, size))
+		return ne_error_set(err, EINVAL, "its header makes no sense");
 	if (compression->extent)
 		size = compression->extent(data, size);
 	if (archive_read_open_memory(archive, data, size) != ARCHIVE_OK)

@@ -138,3 +138,26 @@ tests_fuzz_fuzz_eif_SOURCES = %D%/fuzz/fuzz_eif.c
 tests_fuzz_fuzz_eif_LDADD = libne.la
 tests_fuzz_fuzz_eif_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
 endif
+
+# --- Ramdisks ----------------------------------------------------------------
+if HAVE_CMOCKA
+ramdisk_tests = %D%/unit/test_cpio %D%/unit/test_initramfs
+check_PROGRAMS += $(ramdisk_tests)
+NE_TESTS += $(ramdisk_tests)
+ramdisk_test_libs = ne-emu/libneemu.la libne.la $(ARCHIVE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_cpio_SOURCES = %D%/unit/test_cpio.c %D%/unit/cpio_writer.h
+tests_unit_test_cpio_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_cpio_LDADD = $(ramdisk_test_libs)
+tests_unit_test_cpio_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_initramfs_SOURCES = %D%/unit/test_initramfs.c %D%/unit/cpio_writer.h
+tests_unit_test_initramfs_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_initramfs_LDADD = $(ramdisk_test_libs)
+tests_unit_test_initramfs_LDFLAGS = $(AM_LDFLAGS) -static
+endif
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_initramfs
+tests_fuzz_fuzz_initramfs_SOURCES = %D%/fuzz/fuzz_initramfs.c %D%/unit/cpio_writer.h
+tests_fuzz_fuzz_initramfs_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_fuzz_fuzz_initramfs_LDADD = ne-emu/libneemu.la libne.la $(ARCHIVE_LIBS)
+tests_fuzz_fuzz_initramfs_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
