@@ -155,11 +155,12 @@ static int copy(struct ne_eif_writer *writer, int fd, uint8_t *buffer,
 int ne_eif_writer_append_fd(struct ne_eif_writer *writer, int fd,
 			    struct ne_error *err)
 {
-	cleanup_free uint8_t *buffer = malloc(COPY_SIZE);
+	cleanup_free uint8_t *buffer = NULL;
 	int ret = failure(writer, err);
 
 	if (ret)
 		return ret;
+	buffer = malloc(COPY_SIZE);
 	if (!buffer)
 		return fail(writer, err, ENOMEM, "out of memory");
 	return copy(writer, fd, buffer, err);
