@@ -6,8 +6,10 @@
  * kernel do the call with other arguments, so we become the thread's
  * debugger for a moment:
  *
- *	PTRACE_SEIZE, PTRACE_INTERRUPT	the wait is interrupted; the thread
- *					stops on its way to do the call again
+ *	PTRACE_SEIZE, PTRACE_INTERRUPT	it shall stop
+ *	answer: "to be restarted"	the kernel's own errno for interrupted
+ *					calls; the thread leaves the call and
+ *					stops on its way to do it again
  *	change the argument registers	no huge pages, a hole for an address
  *	PTRACE_SYSCALL, twice		it enters mmap, which is not trapped
  *					now, and leaves it
@@ -49,9 +51,13 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define HOLES_TRIED 8
+/* Programs never see it: the kernel restarts what fails with it. */
+#define KERNEL_ERESTARTSYS 512
 #define FIRST_PAUSE_NS 10000
 #define LAST_PAUSE_NS 1000000
 #define MAX_WAIT_NS 2000000000ULL
+/* Attempts in a row that find the caller elsewhere: it does not work here. */
+#define MAX_VAIN 100
 
 const struct trap_rule hugetlb_rule = {
 	.nr = __NR_mmap,
@@ -169,12 +175,13 @@ typedef struct user_regs_struct registers;
 #if defined(__x86_64__)
 
 #define SYSCALL_INSTRUCTION_SIZE 2
-#define KERNEL_ERESTARTSYS 512
 
 static bool prepare_restart(registers *regs, const struct trap_call *call)
 {
 	if (regs->orig_rax != (uint64_t)call->nr ||
-	    (int64_t)regs->rax != -KERNEL_ERESTARTSYS)
+	    (int64_t)regs->rax != -KERNEL_ERESTARTSYS ||
+	    regs->rdi != call->args[0] || regs->rsi != call->args[1] ||
+	    regs->r10 != call->args[3])
 		return false;
 	regs->rip -= SYSCALL_INSTRUCTION_SIZE;
 	regs->rax = regs->orig_rax;
@@ -210,7 +217,8 @@ static void set_result(registers *regs, const struct trap_call *call,
 static bool prepare_restart(registers *regs, const struct trap_call *call)
 {
 	return regs->regs[8] == (uint64_t)call->nr &&
-	       regs->regs[0] == call->args[0];
+	       regs->regs[0] == call->args[0] &&
+	       regs->regs[1] == call->args[1] && regs->regs[3] == call->args[3];
 }
 
 static void set_arguments(registers *regs, uint64_t address, uint64_t length,
@@ -275,45 +283,54 @@ static bool is_own_child(pid_t tid)
 	return process == tid && parent == getpid();
 }
 
-/*
- * A dead thread remains until its debugger has heard of it; our own child
- * until its parent has, which is us, elsewhere.
- */
-static void bury(pid_t tid)
-{
-	siginfo_t info;
-
-	if (!is_own_child(tid))
-		waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
-}
-
-/* Until it stops; -ESRCH if it has died, -ETIMEDOUT. */
-static int wait_for_stop(pid_t tid)
+/* What has become of the thread; it is still to be had. -ETIMEDOUT, -ESRCH. */
+static int wait_for(pid_t tid, int events, siginfo_t *info)
 {
 	struct timespec pause = { .tv_nsec = FIRST_PAUSE_NS };
 	uint64_t waited = 0;
 
 	while (waited < MAX_WAIT_NS) {
-		siginfo_t info = { 0 };
-
-		if (waitid(P_PID, (id_t)tid, &info,
-			   WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL))
+		info->si_pid = 0;
+		if (waitid(P_PID, (id_t)tid, info,
+			   events | WNOWAIT | WNOHANG | __WALL))
 			return -ESRCH;
-		if (info.si_pid && info.si_code == CLD_TRAPPED) {
-			waitid(P_PID, (id_t)tid, &info,
-			       WSTOPPED | WNOHANG | __WALL);
+		if (info->si_pid)
 			return 0;
-		}
-		if (info.si_pid) {
-			bury(tid);
-			return -ESRCH;
-		}
 		nanosleep(&pause, NULL);
 		waited += (uint64_t)pause.tv_nsec;
 		if (pause.tv_nsec < LAST_PAUSE_NS)
 			pause.tv_nsec *= 2;
 	}
 	return -ETIMEDOUT;
+}
+
+/* -ESRCH if it has died instead. */
+static int wait_for_stop(pid_t tid)
+{
+	siginfo_t info;
+	int r = wait_for(tid, WSTOPPED | WEXITED, &info);
+
+	if (r)
+		return r;
+	if (info.si_code != CLD_TRAPPED)
+		return -ESRCH;
+	return waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | __WALL)
+		       ? -ESRCH
+		       : 0;
+}
+
+/*
+ * A dead thread remains until its debugger has heard of it; our own child
+ * until its parent has, which is us, elsewhere.
+ */
+static void let_go(pid_t tid)
+{
+	siginfo_t info;
+
+	if (!trace(PTRACE_DETACH, tid, 0, NULL) ||
+	    wait_for(tid, WEXITED, &info) || is_own_child(tid))
+		return;
+	waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
 }
 
 /* One syscall with these registers; they are then as it left them. */
@@ -360,6 +377,7 @@ static int map(const struct trap_call *call, const struct request *request,
 	return set_registers(call->tid, regs);
 }
 
+/* -EAGAIN if it is not where it made the call. */
 static int replace_stopped(const struct trap_call *call,
 			   const struct request *request)
 {
@@ -370,7 +388,7 @@ static int replace_stopped(const struct trap_call *call,
 	if (r)
 		return r;
 	if (!prepare_restart(&regs, call))
-		return -EPROTO;
+		return -EAGAIN;
 	r = trace(PTRACE_GETSIGMASK, call->tid, sizeof(signals), &signals);
 	if (!r)
 		r = trace(PTRACE_SETSIGMASK, call->tid, sizeof(all), &all);
@@ -382,22 +400,25 @@ static int replace_stopped(const struct trap_call *call,
 }
 
 /*
- * 0 if the caller has its answer or is dead. Else it will have made the
- * same call again, or still waits for its answer.
+ * Consumes the call. 0 if the caller has its answer or is dead; else it makes
+ * the same call again, or the kernel does it as it is.
  */
-static int replace(const struct trap_call *call, const struct request *request)
+static int replace(struct trap_call *call, const struct request *request)
 {
-	int r = trace(PTRACE_SEIZE, call->tid, 0,
+	const struct trap_call copy = *call;
+	int r = trace(PTRACE_SEIZE, copy.tid, 0,
 		      (void *)(uintptr_t)PTRACE_O_TRACESYSGOOD);
 
+	/* Who is dying must not be debugged either. */
 	if (r)
-		return r == -ESRCH ? 0 : r;
-	r = trace(PTRACE_INTERRUPT, call->tid, 0, NULL);
+		return trap_continue(call) ? 0 : r;
+	r = trace(PTRACE_INTERRUPT, copy.tid, 0, NULL);
+	trap_fail(call, KERNEL_ERESTARTSYS);
 	if (!r)
-		r = wait_for_stop(call->tid);
+		r = wait_for_stop(copy.tid);
 	if (!r)
-		r = replace_stopped(call, request);
-	trace(PTRACE_DETACH, call->tid, 0, NULL);
+		r = replace_stopped(&copy, request);
+	let_go(copy.tid);
 	return r == -ESRCH ? 0 : r;
 }
 
@@ -414,12 +435,12 @@ static void explain(const struct request *request, int r)
 
 bool hugetlb_call(struct trap_call *call)
 {
-	/* A kernel or a container that forbids it will go on doing so. */
-	static bool impossible;
+	static bool explained;
+	static unsigned int vain;
 	struct request request;
 	int r;
 
-	if (call->nr != __NR_mmap || impossible ||
+	if (call->nr != __NR_mmap || vain >= MAX_VAIN ||
 	    !can_be_replaced(call, &request) ||
 	    host_has(request.page_size, request.length / request.page_size))
 		return false;
@@ -427,11 +448,11 @@ bool hugetlb_call(struct trap_call *call)
 	    !mappings_find_hole(call->tid, request.length, request.page_size))
 		return false;
 	r = replace(call, &request);
-	if (r) {
+	/* A signal was faster: the caller will be back. But not for ever. */
+	vain = r == -EAGAIN ? vain + 1 : 0;
+	if (r && (r != -EAGAIN || vain == MAX_VAIN) && !explained) {
 		explain(&request, r);
-		impossible = true;
+		explained = true;
 	}
-	/* Mostly nobody waits for this any more; it is how a call is let go. */
-	trap_continue(call);
 	return true;
 }
