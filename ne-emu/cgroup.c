@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ne-emu/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,17 +77,32 @@ static int write_value(const struct cgroup *cgroup, const char *name,
 	return 0;
 }
 
+static void sweep(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	pid_t maker;
+
+	while (dir && (entry = readdir(dir)))
+		if (sscanf(entry->d_name, "ne-%d-", &maker) == 1 && maker > 0 &&
+		    kill(maker, 0) && errno == ESRCH)
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	if (dir)
+		closedir(dir);
+}
+
 static bool make_below(struct cgroup *cgroup, const char *folder,
 		       const char *name, uint64_t memory, pid_t pid)
 {
-	if ((size_t)snprintf(cgroup->path, sizeof(cgroup->path), "%s/ne-%s",
-			     folder, name) >= sizeof(cgroup->path) ||
+	if ((size_t)snprintf(cgroup->path, sizeof(cgroup->path), "%s/ne-%d-%s",
+			     folder, getpid(), name) >= sizeof(cgroup->path) ||
 	    mkdir(cgroup->path, 0755))
 		return false;
 	if (write_value(cgroup, "memory.max", memory) == 0 &&
 	    write_value(cgroup, "cgroup.procs", (uint64_t)pid) == 0) {
 		/* An enclave has no swap. Not there without swap: fine. */
 		write_value(cgroup, "memory.swap.max", 0);
+		sweep(folder);
 		return true;
 	}
 	rmdir(cgroup->path);

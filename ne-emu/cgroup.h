@@ -13,8 +13,10 @@
 struct cgroup;
 
 /*
- * Puts pid into a new group limited to so many bytes. NULL if that is not
- * possible here; *why then says so in a few words.
+ * Puts pid into a new group limited to so many bytes, "ne-<our pid>-<name>".
+ * NULL if that is not possible here; *why then says so in a few words.
+ * Removes groups that dead processes have left in the same place: a group
+ * is a folder, and nothing frees it when its maker is killed.
  */
 struct cgroup *cgroup_new(const char *name, uint64_t memory, pid_t pid,
 			  const char **why);

@@ -276,7 +276,7 @@ static int start_process(struct machine *machine,
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS |
 			 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-			 CLONE_NEWUTS | CLONE_NEWCGROUP,
+			 CLONE_NEWUTS,
 		.pidfd = (uintptr_t)&machine->pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -323,7 +323,7 @@ static void limit_memory(struct machine *machine,
 	char name[64], text[192];
 	const char *why;
 
-	snprintf(name, sizeof(name), "%d-%" PRIu32, getpid(), machine->cid);
+	snprintf(name, sizeof(name), "%" PRIu32, machine->cid);
 	machine->cgroup = cgroup_new(name, spec->memory, machine->pid, &why);
 	if (machine->cgroup)
 		return;

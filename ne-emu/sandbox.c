@@ -3,8 +3,9 @@
  * Theory of operation
  *
  * The process starts with the identity of the user who runs the emulator, in
- * fresh user, mount, PID, network, IPC, UTS and cgroup namespaces, over which
- * it has every capability. It then builds the enclave's world around itself:
+ * fresh user, mount, PID, network, IPC and UTS namespaces, over which it has
+ * every capability, and, once it has been put into its cgroup, takes a cgroup
+ * namespace that begins there. It then builds the enclave's world around itself:
  *
  * 1. While it can still see the host's files with that identity, it takes
  *    detached copies of the few that the enclave will have: harmless device
@@ -265,8 +266,18 @@ static int make_cellar(const struct sandbox_spec *spec, int *copies)
 static void leave_host(const struct sandbox_spec *spec)
 {
 	/* The old root comes to lie on the new one, and is taken off it. */
-	if (syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
-	    chdir("/"))
+	if (syscall(SYS_pivot_root, ".", ".") == 0) {
+		if (umount2(".", MNT_DETACH) || chdir("/"))
+			fail(spec, "cannot unmount the host's file systems: %s",
+			     strerror(errno));
+		return;
+	}
+	/*
+	 * A host that runs from its own initramfs cannot pivot. There the new
+	 * root is laid over the old one, which no name leads to any more.
+	 */
+	if (errno != EINVAL || mount(".", "/", NULL, MS_MOVE, NULL) ||
+	    chroot(".") || chdir("/"))
 		fail(spec, "cannot leave the host's file systems: %s",
 		     strerror(errno));
 }
@@ -492,6 +503,9 @@ void sandbox_run(const struct sandbox_spec *spec)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (recv(spec->supervisor, &byte, 1, 0) != 1)
 		_exit(1);
+	if (unshare(CLONE_NEWCGROUP))
+		fail(spec, "cannot make a cgroup namespace: %s",
+		     strerror(errno));
 	umask(0);
 	copy_host_nodes(spec, copies);
 	become_root(spec);
