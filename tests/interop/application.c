@@ -2,7 +2,8 @@
 /*
  * The application of the test images: says what it sees of its enclave on
  * stdout, sends the same to the parent (CID 3, port 9001) if somebody listens
- * there, and ends with the status that its last argument names (0).
+ * there, and ends with the status that its last argument names (0), or stays
+ * for as long as it may if that is "stay".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,5 +45,7 @@ int main(int argc, char **argv)
 	fputs(text, stdout);
 	fflush(stdout);
 	report(text);
+	while (argc > 1 && strcmp(argv[argc - 1], "stay") == 0)
+		pause();
 	return argc > 1 ? atoi(argv[argc - 1]) : 0;
 }
