@@ -129,22 +129,44 @@ int device_open(void)
 	return fd;
 }
 
-/*
- * Addresses are named by what they are, not where: the last allocation is
- * where most of them lie.
- */
+/* Memory of a case, of which the transcript only knows the order. */
+static struct {
+	uint64_t first, last;
+} memories[8];
+static size_t named_memories;
+
+void name_memory(const void *address, size_t size)
+{
+	if (named_memories == ARRAY_SIZE(memories))
+		return;
+	memories[named_memories].first = (uintptr_t)address;
+	memories[named_memories].last = (uintptr_t)address + size;
+	named_memories++;
+}
+
 static const char *address_name(uint64_t address)
 {
 	static char text[64];
 
-	if (address < 0x10000 || address >> 47)
-		snprintf(text, sizeof(text), "%#llx",
-			 (unsigned long long)address);
-	else if (address % HUGE_PAGE)
-		snprintf(text, sizeof(text), "memory + %#llx",
-			 (unsigned long long)(address % HUGE_PAGE));
-	else
-		snprintf(text, sizeof(text), "memory");
+	for (size_t i = 0; i < named_memories; i++) {
+		if (address < memories[i].first || address > memories[i].last)
+			continue;
+		snprintf(text, sizeof(text), "memory %zu + %#llx", i + 1,
+			 (unsigned long long)(address - memories[i].first));
+		return text;
+	}
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)address);
+	return text;
+}
+
+/* Sizes that are the distance to an end depend on where the memory is. */
+static const char *size_name(uint64_t size)
+{
+	static char text[32];
+
+	if (size >> 40 && (size & (size - 1)))
+		return "beyond all";
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)size);
 	return text;
 }
 
@@ -159,8 +181,8 @@ static void describe(int fd, unsigned long request, const void *argument,
 			   outcome(result));
 	else if (request == NE_SET_USER_MEMORY_REGION)
 		transcript("NE_SET_USER_MEMORY_REGION(%s, flags %#llx, size "
-			   "%#llx, %s) = %s",
-			   on, region->flags, region->memory_size,
+			   "%s, %s) = %s",
+			   on, region->flags, size_name(region->memory_size),
 			   address_name(region->userspace_addr),
 			   outcome(result));
 	else if (request == NE_CREATE_VM)

@@ -336,8 +336,10 @@ static void on_its_way_over_a_socket(void)
 /* A forked child that holds what we hold, until it is killed. */
 static pid_t holder(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	fflush(stdout);
+	pid = fork();
 	expect_true(pid >= 0);
 	if (pid == 0) {
 		alarm(60);
@@ -369,8 +371,10 @@ static void child_keeps_it_alive(void)
 /* The creator dies, in the middle of everything. */
 static void creator_is_killed(void)
 {
-	pid_t child = fork();
+	pid_t child;
 
+	fflush(stdout);
+	child = fork();
 	expect_true(child >= 0);
 	if (child == 0) {
 		give_all_cores(new_enclave());
@@ -390,8 +394,10 @@ static void next_program_is_another_process(void)
 {
 	char fd[16];
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	fflush(stdout);
+	pid = fork();
 	if (pid == 0) {
 		snprintf(fd, sizeof(fd), "%d", dup(new_enclave()));
 		execl("/proc/self/exe", "conformance", "--after-exec", fd,
@@ -430,6 +436,7 @@ static void disturb(int flags)
 				    .sa_flags = flags };
 	struct itimerval often = { { 0, 500 }, { 0, 500 } };
 
+	suite.transcript = false;
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
 }
@@ -511,6 +518,7 @@ static void threads_at_once(void)
 	pthread_t threads[8];
 	int enclave = new_enclave();
 
+	suite.transcript = false;
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 		expect_true(
 			!pthread_create(&threads[i], NULL, add_many, &enclave));

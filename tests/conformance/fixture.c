@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -90,6 +91,7 @@ char *ordinary_memory(size_t size)
 	if (aligned > at)
 		munmap(at, (size_t)(aligned - at));
 	munmap(aligned + size, (size_t)(at + HUGE_PAGE - aligned));
+	name_memory(aligned, size);
 	return aligned;
 }
 
@@ -102,6 +104,7 @@ char *enclave_memory(size_t size)
 
 	if (at != MAP_FAILED) {
 		expect_true((uintptr_t)at % HUGE_PAGE == 0);
+		name_memory(at, size);
 		return at;
 	}
 	if (suite.strict)
@@ -274,10 +277,12 @@ long in_child(long (*function)(void *data), void *data)
 	int answer[2];
 	pid_t pid;
 
+	fflush(stdout);
 	if (pipe(answer) < 0 || (pid = fork()) < 0)
 		fail("cannot fork: %s", strerror(errno));
 	if (pid == 0) {
 		result = function(data);
+		fflush(stdout);
 		if (write(answer[1], &result, sizeof(result)) < 0)
 			_exit(1);
 		_exit(0);

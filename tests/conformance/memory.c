@@ -340,6 +340,7 @@ static void shared_memory(void)
 			      MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		skip("needs a free huge page of 2 MiB (vm.nr_hugepages)");
+	name_memory(memory, HUGE_PAGE);
 	expect(set_region(new_enclave(), memory, HUGE_PAGE), 0);
 }
 
@@ -379,6 +380,7 @@ static char *gigantic_page(void)
 
 	if (at == MAP_FAILED)
 		skip("needs a free huge page of 1 GiB");
+	name_memory(at, GIB);
 	return at;
 }
 
@@ -400,6 +402,11 @@ static void head_of_a_gigantic_page(void)
 
 	expect(set_region(enclave, gigantic_page(), HUGE_PAGE), 0);
 	expect(start(enclave, 0, &cid), -NE_ERR_NO_VCPUS_ADDED);
+}
+
+static void pages_that_are_not_aligned(void)
+{
+	skip("huge pages lie at multiples of their size");
 }
 
 static void small_huge_pages(void)
@@ -556,6 +563,8 @@ static const struct test_case cases[] = {
 	     head_of_a_gigantic_page, .needs = NEEDS_STRICT),
 	CASE("a region of huge pages smaller than 2 MiB is NE_ERR_INVALID_PAGE_SIZE",
 	     small_huge_pages, .needs = NEEDS_STRICT),
+	CASE("a region whose pages are not aligned physically is EINVAL",
+	     pages_that_are_not_aligned, .needs = NEEDS_STRICT),
 	CASE("a region more than a slot takes is NE_ERR_MEM_MAX_REGIONS",
 	     too_many_regions, .needs = NEEDS_MAX_REGIONS),
 	CASE("a region's pages and overlaps are looked at before the slot's limit",

@@ -104,7 +104,7 @@ struct suite_config {
 	bool strict;
 	bool other_node;
 	bool omit_unmet;
-	bool transcript;
+	bool transcript; /* a case whose calls race turns it off */
 
 	uint32_t pool[MAX_CPUS]; /* ascending */
 	unsigned int pool_size;
@@ -146,6 +146,8 @@ long call_close(int fd);
 void transcript(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a descriptor is called in the transcript. */
 void name_descriptor(int fd, const char *name);
+/* The same for memory. */
+void name_memory(const void *address, size_t size);
 
 long create_vm(int device, uint64_t *slot);
 long add_vcpu(int enclave, uint32_t *id);
