@@ -54,17 +54,26 @@ static const char *path_of(char *const envp[])
 	return "";
 }
 
+/* As a program expects them, whoever started init. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 __attribute__((noreturn)) static void run(char *const argv[],
 					  char *const envp[])
 {
-	sigset_t none;
 	int error;
 
 	setsid();
 	/* A console that is no terminal has no use for this. */
 	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	reset_signals();
 	/* The program is looked for in the path that it will see. */
 	environ = (char **)envp;
 	execvp(argv[0], argv);

@@ -45,6 +45,12 @@ EXTRA_DIST += %D%/interop/interop.sh %D%/interop/client.c \
 	%D%/interop/go-vsock/main.go
 
 # --- libne's lifecycle and ne-run -------------------------------------------
+check_PROGRAMS += tests/system/run_init
+tests_system_run_init_SOURCES = %D%/system/run_init.c libne/heartbeat_lines.c
+tests_system_run_init_CFLAGS = $(WARN_CFLAGS)
+tests_system_run_init_LDFLAGS = -all-static
+NE_TESTS += %D%/system/ne-run.sh
+EXTRA_DIST += %D%/system/ne-run.sh
 if HAVE_CMOCKA
 run_tests = \
 	%D%/unit/test_memory \
@@ -161,4 +167,20 @@ tests_fuzz_fuzz_initramfs_SOURCES = %D%/fuzz/fuzz_initramfs.c %D%/unit/cpio_writ
 tests_fuzz_fuzz_initramfs_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
 tests_fuzz_fuzz_initramfs_LDADD = ne-emu/libneemu.la libne.la $(ARCHIVE_LIBS)
 tests_fuzz_fuzz_initramfs_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
+
+# --- ne-init -----------------------------------------------------------------
+if HAVE_CMOCKA
+ne_init_tests = %D%/unit/test_ne_init_config %D%/unit/test_ne_init_supervise
+check_PROGRAMS += $(ne_init_tests)
+NE_TESTS += $(ne_init_tests)
+tests_unit_test_ne_init_config_SOURCES = %D%/unit/test_ne_init_config.c \
+	ne-init/config.c ne-init/modules.c ne-init/say.c
+tests_unit_test_ne_init_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_ne_init_config_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_ne_init_supervise_SOURCES = %D%/unit/test_ne_init_supervise.c \
+	ne-init/parent.c ne-init/say.c ne-init/supervise.c \
+	libne/heartbeat_lines.c
+tests_unit_test_ne_init_supervise_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_ne_init_supervise_LDADD = $(CMOCKA_LIBS)
 endif
