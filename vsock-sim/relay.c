@@ -26,6 +26,7 @@ struct relay_side {
 	int fd;
 	struct loop_source *source;
 	uint32_t wanted;
+	bool watched; /* for EPOLLHUP, if for nothing else */
 };
 
 struct relay {
@@ -35,6 +36,14 @@ struct relay {
 	void (*ended)(void *data);
 	void *data;
 };
+
+/* Where this direction leads nobody takes anything any more. */
+static void give_up(struct pipe_half *half, int from)
+{
+	half->begin = half->end = 0;
+	half->ended = true;
+	shutdown(from, SHUT_RD);
+}
 
 /* True while it makes sense to go on with this direction. */
 static bool transfer(struct pipe_half *half, int from, int to)
@@ -55,9 +64,7 @@ static bool transfer(struct pipe_half *half, int from, int to)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
 		if (n < 0) {
-			half->begin = half->end = 0;
-			half->ended = true;
-			shutdown(from, SHUT_RD);
+			give_up(half, from);
 			break;
 		}
 		half->begin += (size_t)n;
@@ -79,34 +86,48 @@ static void ask_for(struct relay_side *side, const struct pipe_half *in,
 	if (out->begin < out->end)
 		wanted |= EPOLLOUT;
 	/*
-	 * A side from which nothing is wanted must leave epoll altogether:
-	 * EPOLLHUP is told always and would keep the loop busy.
+	 * EPOLLHUP is told always. A side of which nothing more is wanted must
+	 * therefore leave epoll altogether, or it would keep the loop busy;
+	 * one that something may still be sent to stays, so that we hear when
+	 * its peer is gone.
 	 */
-	if (!wanted) {
+	if (!wanted && out->shut) {
 		loop_remove(side->source);
 		side->source = NULL;
 	} else if (side->source && wanted != side->wanted) {
 		loop_modify(side->source, wanted);
 	}
 	side->wanted = wanted;
+	side->watched = wanted || !out->shut;
 }
 
 static int listen_again(struct relay *relay);
+
+static void end(struct relay *relay)
+{
+	void (*ended)(void *data) = relay->ended;
+	void *data = relay->data;
+
+	relay_free(relay);
+	if (ended)
+		ended(data);
+}
 
 static void ready(uint32_t events, void *data)
 {
 	struct relay_side *side = data;
 	struct relay *relay = side->relay;
+	int i = side == &relay->side[1];
 	bool forth, back;
 
-	(void)events;
+	/* Its peer has closed, not just ended what it sends. */
+	if (events & EPOLLHUP)
+		give_up(&relay->half[1 - i], relay->side[1 - i].fd);
 	forth = transfer(&relay->half[0], relay->side[0].fd, relay->side[1].fd);
 	back = transfer(&relay->half[1], relay->side[1].fd, relay->side[0].fd);
 	if ((forth || back) && listen_again(relay) == 0)
 		return;
-	if (relay->ended)
-		relay->ended(relay->data);
-	relay_free(relay);
+	end(relay);
 }
 
 static int listen_again(struct relay *relay)
@@ -115,7 +136,7 @@ static int listen_again(struct relay *relay)
 		struct relay_side *side = &relay->side[i];
 
 		ask_for(side, &relay->half[i], &relay->half[1 - i]);
-		if (!side->wanted || side->source)
+		if (!side->watched || side->source)
 			continue;
 		side->source = loop_add(relay->loop, side->fd, side->wanted,
 					ready, side);
