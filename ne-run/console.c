@@ -15,10 +15,21 @@
 #include "libne/cleanup.h"
 #include "ne-run/report.h"
 
+/*
+ * A hypervisor may leave the console of an enclave that has ended open: when
+ * it has been silent for so long, it has said everything.
+ */
+#define SILENCE_MILLISECONDS 50
+
+/* For the last words, if they are many, or their reader is slow. */
+#define LONGEST_MILLISECONDS 1000
+
 struct console {
 	const struct ne_enclave *enclave;
 	int out;
-	int stop; /* an eventfd: readable when the thread shall end */
+	int stop;     /* an eventfd: readable when the thread shall end */
+	bool at_once; /* set before that */
+	bool wanted;  /* out can be written to */
 	pthread_t thread;
 };
 
@@ -42,27 +53,37 @@ static bool write_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
+/* Returns false at the end of what there is to read. */
+static bool copy_some(struct console *console, int fd)
+{
+	char bytes[16384];
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	if (size < 0)
+		return errno == EINTR;
+	if (size > 0 && console->wanted)
+		console->wanted = write_all(console->out, bytes, (size_t)size);
+	return size > 0;
+}
+
 static void copy(struct console *console, int fd)
 {
 	struct pollfd fds[] = {
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = console->stop, .events = POLLIN },
 	};
-	bool wanted = true;
-	char bytes[16384];
-	ssize_t size;
+	bool on = true;
 
-	for (;;) {
+	while (on) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return;
 		if (fds[1].revents)
-			return;
-		size = read(fd, bytes, sizeof(bytes));
-		if (size == 0 || (size < 0 && errno != EINTR))
-			return;
-		if (size > 0 && wanted)
-			wanted = write_all(console->out, bytes, (size_t)size);
+			break;
+		on = copy_some(console, fd);
 	}
+	while (on && !console->at_once &&
+	       poll(fds, 1, SILENCE_MILLISECONDS) > 0)
+		on = copy_some(console, fd);
 }
 
 static void *run(void *data)
@@ -91,6 +112,7 @@ int console_start(struct console **console, const struct ne_enclave *enclave,
 				    ne_strerror(ENOMEM));
 	new->enclave = enclave;
 	new->out = out;
+	new->wanted = true;
 	new->stop = eventfd(0, EFD_CLOEXEC);
 	rc = new->stop < 0 ? errno
 			   : pthread_create(&new->thread, NULL, run, new);
@@ -117,17 +139,12 @@ static bool join(struct console *console, int milliseconds)
 bool console_finish(struct console *console, bool at_once)
 {
 	static const uint64_t one = 1;
-	bool ended;
 
 	if (!console)
 		return true;
-	ended = !at_once && join(console, 1000);
-	if (!ended) {
-		if (write(console->stop, &one, sizeof(one)) < 0)
-			return false;
-		ended = join(console, 100);
-	}
-	if (!ended)
+	console->at_once = at_once;
+	if (write(console->stop, &one, sizeof(one)) < 0 ||
+	    !join(console, LONGEST_MILLISECONDS))
 		return false;
 	close(console->stop);
 	free(console);

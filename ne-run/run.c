@@ -42,6 +42,12 @@
  * closes both.
  */
 
+/*
+ * Who signals a whole process group reaches us more than once: directly, and
+ * by way of those who started us and pass it on. That is one signal.
+ */
+#define ECHO_MILLISECONDS 200
+
 /* How long after its end an enclave's last words may take. */
 #define LAST_WORDS_MILLISECONDS 200
 
@@ -62,15 +68,26 @@ struct run {
 	struct ne_enclave *enclave;
 	struct console *console;
 	struct control control;
-	int signals; /* a signalfd */
-	int signal;  /* the first one, or 0 */
-	char id[64]; /* empty until it is started */
+	int signals;	   /* a signalfd */
+	int signal;	   /* the first one, or 0 */
+	int64_t signalled; /* when it came */
+	char id[64];	   /* empty until it is started */
 	uint64_t cid;
 	/* Why it ended, or why it could not be run. */
 	char reason[NE_ERROR_TEXT_SIZE];
 };
 
 /* --- Signals ------------------------------------------------------------- */
+
+/* A signal that is ignored from the start (nohup, a shell's &) stays so. */
+static void add_signal(sigset_t *set, int number)
+{
+	struct sigaction action;
+
+	if (sigaction(number, NULL, &action) == 0 &&
+	    action.sa_handler != SIG_IGN)
+		sigaddset(set, number);
+}
 
 static int open_signals(struct ne_error *err)
 {
@@ -79,10 +96,10 @@ static int open_signals(struct ne_error *err)
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	add_signal(&set, SIGINT);
+	add_signal(&set, SIGTERM);
+	add_signal(&set, SIGHUP);
+	add_signal(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
@@ -246,12 +263,15 @@ static bool handle_signal(struct run *run)
 
 	if (number == 0)
 		return true;
+	if (run->signal && ne_now() - run->signalled < ECHO_MILLISECONDS)
+		return true;
 	if (run->signal) {
 		report_detail("signal %d, the second: ending the enclave",
 			      number);
 		return false;
 	}
 	run->signal = number;
+	run->signalled = ne_now();
 	if (!control_signal(&run->control, number)) {
 		report_detail("signal %d: ending the enclave", number);
 		return false;
