@@ -92,6 +92,7 @@ fi
 
 # --- Go -------------------------------------------------------------------------
 
+# shellcheck disable=SC2317 # called by build
 # go_build FOLDER PROGRAM: outside of the source tree, which may be read-only
 go_build() {
 	cp -r "$interop/$1" "$work/$1" && cd "$work/$1" &&

@@ -31,5 +31,6 @@ build_image -o "$work/large.eif" --init "$top_builddir/ne-init/ne-init" \
 
 NE_RUNTIME_DIR=${NE_RUNTIME_DIR:-$work/runtime}
 export NE_RUNTIME_DIR NE_RUN
-mkdir -p -m 700 "$NE_RUNTIME_DIR"
+mkdir -p "$NE_RUNTIME_DIR"
+chmod 700 "$NE_RUNTIME_DIR"
 python3 "$top_srcdir/tests/system/lifecycle.py" "$work"
