@@ -184,3 +184,8 @@ tests_unit_test_ne_init_supervise_SOURCES = %D%/unit/test_ne_init_supervise.c \
 tests_unit_test_ne_init_supervise_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_ne_init_supervise_LDADD = $(CMOCKA_LIBS)
 endif
+
+# --- Fuzz targets ------------------------------------------------------------
+# Those of another build, see ci/check: this one may be of another compiler.
+NE_TESTS += %D%/system/fuzz.sh
+EXTRA_DIST += %D%/system/fuzz.sh
