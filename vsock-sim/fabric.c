@@ -84,18 +84,22 @@ static int bind_name(int fd, const struct sockaddr_un *name, socklen_t length)
 	return bind(fd, (const struct sockaddr *)name, length) ? -errno : 0;
 }
 
-/* Binds, removing what a dead socket may have left at the name. */
-static int bind_path(const struct fabric *fabric, int fd,
-		     const struct sockaddr_un *name, socklen_t length)
+static int lock_folder(const struct fabric *fabric)
 {
-	cleanup_close int lock = -1;
+	return claim_wait(fabric->runtime, "vsock");
+}
+
+/*
+ * Binds, removing what a dead socket may have left at the name. Under the
+ * lock: bind(2) makes the file first and owns the name a moment later, when
+ * somebody else might take it for such a leftover.
+ */
+static int bind_path(int fd, const struct sockaddr_un *name, socklen_t length)
+{
 	int r = bind_name(fd, name, length);
 
 	if (r != -EADDRINUSE)
 		return r;
-	lock = claim_wait(fabric->runtime, "vsock");
-	if (lock < 0)
-		return lock;
 	if (name_is_owned(name, length))
 		return -EADDRINUSE;
 	if (unlink(name->sun_path) && errno != ENOENT)
@@ -106,14 +110,17 @@ static int bind_path(const struct fabric *fabric, int fd,
 static int bind_port(const struct fabric *fabric, int fd,
 		     struct vsock_address address)
 {
+	cleanup_close int lock = lock_folder(fabric);
 	struct sockaddr_un name;
 	socklen_t length = vsock_bound_name(&fabric->names, address, &name);
 	char folder[sizeof(name.sun_path)];
 	int r;
 
+	if (lock < 0)
+		return lock;
 	if (is_connecting_name(fabric, address))
 		return -EADDRINUSE;
-	r = bind_path(fabric, fd, &name, length);
+	r = bind_path(fd, &name, length);
 	if (r != -ENOENT)
 		return r;
 	/* The first socket of this CID. */
@@ -121,7 +128,7 @@ static int bind_port(const struct fabric *fabric, int fd,
 	*strrchr(folder, '/') = '\0';
 	if (mkdir(folder, 0700) && errno != EEXIST)
 		return -errno;
-	return bind_path(fabric, fd, &name, length);
+	return bind_path(fd, &name, length);
 }
 
 static int random_port(uint32_t *port)
@@ -203,10 +210,13 @@ static int connect_without_waiting(int fd, const struct sockaddr_un *name,
 int fabric_connect(const struct fabric *fabric, int fd, uint32_t local_cid,
 		   struct vsock_address remote)
 {
+	struct vsock_address connected;
 	struct sockaddr_un name;
 	socklen_t length;
 	int r;
 
+	if (fabric_peer_address(fabric, fd, &connected))
+		return -EISCONN;
 	if (remote.cid == VSOCK_CID_LOCAL)
 		remote.cid = local_cid;
 	if (!may_reach(local_cid, remote.cid))
@@ -274,15 +284,15 @@ static int open_cid_folder(const struct fabric *fabric, uint32_t cid)
 	return open(path, O_DIRECTORY | O_CLOEXEC);
 }
 
-void fabric_sweep(const struct fabric *fabric, uint32_t cid)
+static void sweep(const struct fabric *fabric, uint32_t cid)
 {
-	cleanup_close int lock = claim_wait(fabric->runtime, "vsock");
 	cleanup_close int fd = open_cid_folder(fabric, cid);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
 	if (!folder)
 		return;
+	take_fd(&fd);
 	while ((entry = readdir(folder))) {
 		struct sockaddr_un name = { .sun_family = AF_UNIX };
 		int n = snprintf(name.sun_path, sizeof(name.sun_path),
@@ -295,15 +305,25 @@ void fabric_sweep(const struct fabric *fabric, uint32_t cid)
 		if (!name_is_owned(&name, sizeof(name)))
 			unlink(name.sun_path);
 	}
-	take_fd(&fd);
 	closedir(folder);
+}
+
+void fabric_sweep(const struct fabric *fabric, uint32_t cid)
+{
+	cleanup_close int lock = lock_folder(fabric);
+
+	if (lock >= 0)
+		sweep(fabric, cid);
 }
 
 void fabric_forget(const struct fabric *fabric, uint32_t cid)
 {
+	cleanup_close int lock = lock_folder(fabric);
 	char path[PATH_MAX + 16];
 
-	fabric_sweep(fabric, cid);
+	if (lock < 0)
+		return;
+	sweep(fabric, cid);
 	snprintf(path, sizeof(path), "%s/%" PRIu32, fabric->folder, cid);
 	rmdir(path);
 }
@@ -320,13 +340,17 @@ int fabric_listen_door(const struct fabric *fabric, uint32_t cid)
 {
 	cleanup_close int fd =
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_close int lock = -1;
 	struct sockaddr_un name;
 	int r;
 
 	if (fd < 0)
 		return -errno;
+	lock = lock_folder(fabric);
+	if (lock < 0)
+		return lock;
 	door_name(fabric, cid, &name);
-	r = bind_path(fabric, fd, &name, sizeof(name));
+	r = bind_path(fd, &name, sizeof(name));
 	if (r)
 		return r;
 	if (listen(fd, SOMAXCONN))

@@ -14,7 +14,7 @@
  * socket to a name gives EPROTOTYPE as long as a stream socket owns that
  * name, and ECONNREFUSED when nobody does. So an address is free the moment
  * its last descriptor is closed, whoever held it and however he died.
- * Removing such a leftover and binding anew happens under one lock.
+ * Binding, and removing such leftovers, happens under one lock.
  *
  * Rules of Nitro: an enclave reaches its parent (CID 3) and itself, the
  * parent reaches itself, every enclave and the hypervisor (CID 0, where the
