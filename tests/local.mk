@@ -189,3 +189,32 @@ endif
 # Those of another build, see ci/check: this one may be of another compiler.
 NE_TESTS += %D%/system/fuzz.sh
 EXTRA_DIST += %D%/system/fuzz.sh
+
+# --- The hypervisor and the driver -------------------------------------------
+if HAVE_CMOCKA
+driver_tests = \
+	%D%/unit/test_topology \
+	%D%/unit/test_hypervisor \
+	%D%/unit/test_driver
+check_PROGRAMS += $(driver_tests)
+NE_TESTS += $(driver_tests)
+driver_test_fakes = %D%/unit/fakes.c %D%/unit/fakes.h
+driver_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+driver_test_libs = ne-emu/libneemu.la plumbing/libplumbing.la libne.la \
+	$(CMOCKA_LIBS)
+driver_test_ldflags = $(AM_LDFLAGS) -static
+tests_unit_test_topology_SOURCES = %D%/unit/test_topology.c
+tests_unit_test_topology_CFLAGS = $(driver_test_cflags)
+tests_unit_test_topology_LDADD = $(driver_test_libs)
+tests_unit_test_topology_LDFLAGS = $(driver_test_ldflags)
+tests_unit_test_hypervisor_SOURCES = \
+	%D%/unit/test_hypervisor.c $(driver_test_fakes)
+tests_unit_test_hypervisor_CFLAGS = $(driver_test_cflags)
+tests_unit_test_hypervisor_LDADD = $(driver_test_libs)
+tests_unit_test_hypervisor_LDFLAGS = $(driver_test_ldflags)
+tests_unit_test_driver_SOURCES = \
+	%D%/unit/test_driver.c $(driver_test_fakes)
+tests_unit_test_driver_CFLAGS = $(driver_test_cflags)
+tests_unit_test_driver_LDADD = $(driver_test_libs)
+tests_unit_test_driver_LDFLAGS = $(driver_test_ldflags)
+endif
