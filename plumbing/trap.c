@@ -356,8 +356,8 @@ int trap_write(const struct trap_call *call, uint64_t address, const void *from,
 	/* Before, too: this one does harm in somebody else. */
 	if (!trap_is_waiting(call))
 		return -ENOENT;
-	return copy(call, address, (void *)(uintptr_t)from, size,
-		    process_vm_writev);
+	return if_waiting(call, copy(call, address, (void *)(uintptr_t)from,
+				     size, process_vm_writev));
 }
 
 ssize_t trap_read_string(const struct trap_call *call, uint64_t address,
