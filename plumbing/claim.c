@@ -54,10 +54,15 @@ int runtime_open(char *path, size_t path_size, struct ne_error *err)
 	struct stat st;
 	int r = runtime_path(path, path_size);
 
-	if (r)
+	if (r == -ENAMETOOLONG)
 		return ne_error_set(
 			err, -r,
 			"the name of the runtime folder is too long; set NE_RUNTIME_DIR to a shorter one");
+	if (r)
+		return ne_error_set(
+			err, -r,
+			"cannot tell where the runtime folder %s is: %s; set NE_RUNTIME_DIR to an absolute path",
+			getenv("NE_RUNTIME_DIR"), ne_strerror(r));
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return ne_error_set(
 			err, errno,
@@ -132,8 +137,9 @@ bool claim_is_free(int runtime, const char *kind, uint64_t number)
 
 	snprintf(path, sizeof(path), "%s/%" PRIu64, kind, number);
 	fd = openat(runtime, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 || ofd_lock(fd, F_OFD_GETLK, &lock) ||
-	       lock.l_type == F_UNLCK;
+	if (fd < 0)
+		return errno == ENOENT; /* nobody ever had it */
+	return ofd_lock(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
 int claim_wait(int runtime, const char *kind)
