@@ -19,6 +19,10 @@
 
 #define REQUEST "CONNECT "
 
+/* So long a full queue is waited for, as connect(2) of vsock does. */
+#define CONNECT_TIMEOUT_MS 2000
+#define CONNECT_RETRY_MS 5
+
 /* A program that has connected: first its request, then the relay. */
 struct visitor {
 	struct door *door;
@@ -27,6 +31,8 @@ struct visitor {
 	struct loop_source *source;
 	char line[DOOR_LINE_MAX];
 	size_t used;
+	uint32_t port;
+	unsigned int waited; /* milliseconds */
 	struct relay *relay;
 };
 
@@ -83,10 +89,10 @@ static void relay_ended(void *data)
 }
 
 /* The listener's side of the visitor's connection, or a negative errno. */
-static int connect_visitor(struct visitor *visitor, uint32_t port)
+static int connect_visitor(struct visitor *visitor)
 {
 	const struct fabric *fabric = visitor->door->fabric;
-	struct vsock_address there = { visitor->door->cid, port };
+	struct vsock_address there = { visitor->door->cid, visitor->port };
 	struct vsock_address here;
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char answer[32];
@@ -105,12 +111,38 @@ static int connect_visitor(struct visitor *visitor, uint32_t port)
 	return take_fd(&fd);
 }
 
-static void visitor_ready(uint32_t events, void *data)
+static void admit(uint32_t events, void *data)
 {
 	struct visitor *visitor = data;
 	struct door *door = visitor->door;
-	cleanup_close int fd = -1;
-	uint32_t port;
+	cleanup_close int fd = connect_visitor(visitor);
+
+	(void)events;
+	visitor->source = NULL;
+	if (fd == -EAGAIN && visitor->waited < CONNECT_TIMEOUT_MS) {
+		visitor->waited += CONNECT_RETRY_MS;
+		visitor->source = loop_timer(door->loop, CONNECT_RETRY_MS,
+					     admit, visitor);
+		if (visitor->source)
+			return;
+	}
+	if (fd < 0)
+		log_debug("plain connection to cid %u port %u: %s", door->cid,
+			  visitor->port, ne_strerror(fd));
+	else
+		visitor->relay = relay_new(door->loop, visitor->fd, fd,
+					   relay_ended, visitor);
+	if (!visitor->relay) {
+		free_visitor(visitor);
+		return;
+	}
+	take_fd(&fd);
+	take_fd(&visitor->fd);
+}
+
+static void visitor_ready(uint32_t events, void *data)
+{
+	struct visitor *visitor = data;
 	size_t used;
 	ssize_t n;
 	int r;
@@ -123,30 +155,16 @@ static void visitor_ready(uint32_t events, void *data)
 	if (n > 0)
 		visitor->used++;
 	r = n <= 0 ? -1
-		   : door_parse(visitor->line, visitor->used, &port, &used);
+		   : door_parse(visitor->line, visitor->used, &visitor->port,
+				&used);
 	if (r == 0)
 		return;
 	if (r < 0) {
 		free_visitor(visitor);
 		return;
 	}
-	fd = connect_visitor(visitor, port);
-	if (fd < 0) {
-		log_debug("plain connection to cid %u port %u: %s", door->cid,
-			  port, ne_strerror(fd));
-		free_visitor(visitor);
-		return;
-	}
 	loop_remove(visitor->source);
-	visitor->source = NULL;
-	visitor->relay =
-		relay_new(door->loop, visitor->fd, fd, relay_ended, visitor);
-	if (!visitor->relay) {
-		free_visitor(visitor);
-		return;
-	}
-	take_fd(&fd);
-	take_fd(&visitor->fd);
+	admit(0, visitor);
 }
 
 static void knock(uint32_t events, void *data)
