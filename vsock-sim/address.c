@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/vm_sockets.h>
+
 #define CONNECTING_PREFIX "ne-vsock"
 
 static socklen_t name_length(size_t path_length)
@@ -116,5 +118,5 @@ bool vsock_get_sockaddr(const uint8_t *bytes, size_t size,
 	memcpy(&family, bytes, sizeof(family));
 	memcpy(&address->port, bytes + 4, sizeof(address->port));
 	memcpy(&address->cid, bytes + 8, sizeof(address->cid));
-	return family == AF_VSOCK;
+	return family == AF_VSOCK && !(bytes[12] & ~VMADDR_FLAG_TO_HOST);
 }

@@ -75,7 +75,7 @@ bool vsock_parse_name(const struct vsock_names *names,
 /* struct sockaddr_vm as bytes, in host byte order. */
 void vsock_put_sockaddr(struct vsock_address address,
 			uint8_t bytes[VSOCK_SOCKADDR_SIZE]);
-/* False if size is too small or the family is another. */
+/* False if size is too small, the family another or a flag unknown. */
 bool vsock_get_sockaddr(const uint8_t *bytes, size_t size,
 			struct vsock_address *address);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,8 +32,9 @@
 #define MARK_BOUND_ANY 0743 /* bound with VMADDR_CID_ANY */
 
 #define SOCK_TYPE_MASK 0xf /* what socket(2) takes as a type */
+#define SOCK_TYPE_MAX 11   /* types there are */
 
-/* A full listening queue is waited for so long, as vsock(7) does. */
+/* So long a connect(2) waits for a full queue, if the program did not say. */
 #define CONNECT_TIMEOUT_MS 2000
 #define CONNECT_RETRY_MS 5
 
@@ -48,8 +50,9 @@ struct waiting {
 	struct trap_call *call;
 	int fd; /* duplicate of the caller's socket */
 	struct loop_source *source;
-	struct vsock_address remote; /* of a connect */
-	unsigned int elapsed;	     /* milliseconds, of a connect */
+	struct loop_source *deadline; /* of an accept */
+	struct vsock_address remote;  /* of a connect */
+	unsigned int elapsed;	      /* milliseconds, of a connect */
 };
 
 /*
@@ -220,6 +223,8 @@ static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
 	(void)vsock;
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return trap_fail(call, EINVAL), true;
+	if (type >= SOCK_TYPE_MAX)
+		return trap_fail(call, EINVAL), true;
 	if (protocol && protocol != AF_VSOCK)
 		return trap_fail(call, EPROTONOSUPPORT), true;
 	if (type == SOCK_DGRAM) /* no transport of Nitro's has them */
@@ -232,6 +237,95 @@ static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
 		return trap_fail(call, errno), true;
 	trap_return_fd(call, fd, flags & SOCK_CLOEXEC);
 	return true;
+}
+
+/* --- Calls that wait ----------------------------------------------------- */
+
+static void stop_waiting(struct waiting *waiting)
+{
+	struct waiting **link = &waiting->vsock->waiting;
+
+	while (*link != waiting)
+		link = &(*link)->next;
+	*link = waiting->next;
+	loop_remove(waiting->source);
+	loop_remove(waiting->deadline);
+	close(waiting->fd);
+	free(waiting);
+}
+
+/*
+ * A caller that was interrupted or killed leaves its call behind. Our
+ * duplicate of its socket must not keep that open.
+ */
+static void drop_interrupted(struct vsock_syscalls *vsock)
+{
+	struct waiting *next;
+
+	for (struct waiting *w = vsock->waiting; w; w = next) {
+		next = w->next;
+		if (trap_is_waiting(w->call))
+			continue;
+		trap_fail(w->call, EINTR);
+		stop_waiting(w);
+	}
+}
+
+/* True while connections wait for their listener to accept again. */
+static bool drop_orphaned(struct vsock_syscalls *vsock)
+{
+	struct vsock_address listener;
+	bool left = false;
+
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++) {
+		struct undelivered *slot = &vsock->undelivered[i];
+
+		if (slot->accepted < 0)
+			continue;
+		if (fabric_local_address(vsock->fabric, slot->accepted,
+					 &listener) &&
+		    fabric_is_bound(vsock->fabric, listener))
+			left = true;
+		else
+			forget_undelivered(slot);
+	}
+	return left;
+}
+
+static void check_waiting(uint32_t events, void *data);
+
+static void check_later(struct vsock_syscalls *vsock)
+{
+	if (!vsock->check)
+		vsock->check =
+			loop_timer(vsock->loop, CHECK_MS, check_waiting, vsock);
+}
+
+static void check_waiting(uint32_t events, void *data)
+{
+	struct vsock_syscalls *vsock = data;
+
+	(void)events;
+	vsock->check = NULL;
+	drop_interrupted(vsock);
+	if (drop_orphaned(vsock) || vsock->waiting)
+		check_later(vsock);
+}
+
+static struct waiting *start_waiting(struct vsock_syscalls *vsock,
+				     struct trap_call *call, int *fd)
+{
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+
+	if (!waiting)
+		return NULL;
+	waiting->vsock = vsock;
+	waiting->call = call;
+	waiting->fd = take_fd(fd);
+	waiting->next = vsock->waiting;
+	vsock->waiting = waiting;
+	check_later(vsock);
+	return waiting;
 }
 
 /* --- bind ---------------------------------------------------------------- */
@@ -270,6 +364,7 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	if (was_done(vsock, st.st_ino, call->nr))
 		return return_or_keep(vsock, call, st.st_ino);
+	drop_interrupted(vsock);
 	r = check_bind(vsock, call, fd, &address, &any);
 	if (!r)
 		r = fabric_bind(vsock->fabric, fd, &address);
@@ -280,62 +375,32 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 	return return_or_keep(vsock, call, st.st_ino);
 }
 
-/* --- Calls that wait ----------------------------------------------------- */
-
-static void stop_waiting(struct waiting *waiting)
-{
-	struct waiting **link = &waiting->vsock->waiting;
-
-	while (*link != waiting)
-		link = &(*link)->next;
-	*link = waiting->next;
-	loop_remove(waiting->source);
-	close(waiting->fd);
-	free(waiting);
-}
+/* --- connect ------------------------------------------------------------- */
 
 /*
- * A caller that was interrupted or killed leaves its call behind. Our
- * duplicate of its socket must not keep that open.
+ * How long a connect waits is kept in an option of the socket that AF_UNIX
+ * has no use for, so that every copy of the socket shares it.
  */
-static void check_waiting(uint32_t events, void *data)
+static unsigned int connect_timeout(int fd)
 {
-	struct vsock_syscalls *vsock = data;
-	struct waiting *next;
+	uint64_t rate = UINT64_MAX;
+	socklen_t size = sizeof(rate);
 
-	(void)events;
-	vsock->check = NULL;
-	for (struct waiting *w = vsock->waiting; w; w = next) {
-		next = w->next;
-		if (trap_is_waiting(w->call))
-			continue;
-		trap_fail(w->call, EINTR);
-		stop_waiting(w);
-	}
-	if (vsock->waiting)
-		vsock->check =
-			loop_timer(vsock->loop, CHECK_MS, check_waiting, vsock);
+	if (getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &size) ||
+	    size != sizeof(rate) || rate > INT_MAX || !rate)
+		return CONNECT_TIMEOUT_MS;
+	return (unsigned int)rate;
 }
 
-static struct waiting *start_waiting(struct vsock_syscalls *vsock,
-				     struct trap_call *call, int *fd)
+static int set_connect_timeout(int fd, unsigned int milliseconds)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	uint64_t rate = milliseconds ?: CONNECT_TIMEOUT_MS;
 
-	if (!waiting)
-		return NULL;
-	waiting->vsock = vsock;
-	waiting->call = call;
-	waiting->fd = take_fd(fd);
-	waiting->next = vsock->waiting;
-	vsock->waiting = waiting;
-	if (!vsock->check)
-		vsock->check =
-			loop_timer(vsock->loop, CHECK_MS, check_waiting, vsock);
-	return waiting;
+	return setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
+			  sizeof(rate))
+		       ? -errno
+		       : 0;
 }
-
-/* --- connect ------------------------------------------------------------- */
 
 static void finish_connect(struct vsock_syscalls *vsock, struct trap_call *call,
 			   ino_t socket, int r)
@@ -358,7 +423,7 @@ static void retry_connect(uint32_t events, void *data)
 	waiting->elapsed += CONNECT_RETRY_MS;
 	r = fabric_connect(vsock->fabric, waiting->fd, vsock->local_cid,
 			   waiting->remote);
-	if (r == -EAGAIN && waiting->elapsed < CONNECT_TIMEOUT_MS &&
+	if (r == -EAGAIN && waiting->elapsed < connect_timeout(waiting->fd) &&
 	    trap_is_waiting(waiting->call)) {
 		waiting->source = loop_timer(vsock->loop, CONNECT_RETRY_MS,
 					     retry_connect, waiting);
@@ -369,6 +434,31 @@ static void retry_connect(uint32_t events, void *data)
 	finish_connect(vsock, waiting->call, st.st_ino,
 		       r == -EAGAIN ? -ETIMEDOUT : r);
 	stop_waiting(waiting);
+}
+
+/* -EAGAIN if it has to be tried again. */
+static int start_connect(struct vsock_syscalls *vsock,
+			 const struct trap_call *call, int fd,
+			 struct vsock_address *remote)
+{
+	struct vsock_address address;
+	int r = read_address(call, remote);
+
+	if (r == -EINVAL && fabric_peer_address(vsock->fabric, fd, &address))
+		return -EISCONN;
+	if (r)
+		return r;
+	/* What connect(2) binds by itself it binds to VMADDR_CID_ANY. */
+	if (!fabric_local_address(vsock->fabric, fd, &address))
+		fchmod(fd, MARK_BOUND_ANY);
+	r = fabric_connect(vsock->fabric, fd, vsock->local_cid, *remote);
+	/*
+	 * A non-blocking caller must not wait, and an AF_UNIX socket cannot
+	 * connect in the background. A full vsock listener answers so.
+	 */
+	if (r == -EAGAIN && fcntl(fd, F_GETFL) & O_NONBLOCK)
+		return -ECONNRESET;
+	return r;
 }
 
 static bool on_connect(struct vsock_syscalls *vsock, struct trap_call *call)
@@ -383,16 +473,12 @@ static bool on_connect(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	if (was_done(vsock, st.st_ino, call->nr))
 		return return_or_keep(vsock, call, st.st_ino);
-	r = read_address(call, &remote);
-	if (!r)
-		r = fabric_connect(vsock->fabric, fd, vsock->local_cid, remote);
+	drop_interrupted(vsock);
+	r = start_connect(vsock, call, fd, &remote);
 	if (r != -EAGAIN)
 		return finish_connect(vsock, call, st.st_ino, r), true;
 
-	/*
-	 * The queue is full. Also a non-blocking caller waits here: an AF_UNIX
-	 * socket cannot connect in the background.
-	 */
+	/* The queue is full. */
 	waiting = start_waiting(vsock, call, &fd);
 	if (!waiting)
 		return trap_fail(call, ENOMEM), true;
@@ -480,6 +566,7 @@ static int do_accept(struct vsock_syscalls *vsock, struct trap_call *call,
 		if (r == -ENOENT)
 			trap_fail(call, EINTR);
 		keep_undelivered(vsock, st.st_ino, SYS_accept4, take_fd(&fd));
+		check_later(vsock);
 	}
 	return 0;
 }
@@ -503,6 +590,44 @@ static void accept_ready(uint32_t events, void *data)
 	stop_waiting(waiting);
 }
 
+static void accept_too_late(uint32_t events, void *data)
+{
+	struct waiting *waiting = data;
+
+	(void)events;
+	waiting->deadline = NULL;
+	trap_fail(waiting->call, EAGAIN);
+	stop_waiting(waiting);
+}
+
+/* SO_RCVTIMEO is how long accept(2) waits, too. False: out of memory. */
+static bool set_deadline(struct waiting *waiting)
+{
+	struct timeval limit = { 0 };
+	socklen_t size = sizeof(limit);
+	unsigned int milliseconds = UINT_MAX;
+
+	getsockopt(waiting->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &size);
+	if (!limit.tv_sec && !limit.tv_usec)
+		return true;
+	if (limit.tv_sec < UINT_MAX / 1000)
+		milliseconds = (unsigned int)limit.tv_sec * 1000 +
+			       (unsigned int)limit.tv_usec / 1000;
+	waiting->deadline = loop_timer(waiting->vsock->loop, milliseconds,
+				       accept_too_late, waiting);
+	return waiting->deadline;
+}
+
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) ==
+		       0 &&
+	       listening;
+}
+
 static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 {
 	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
@@ -518,6 +643,8 @@ static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return trap_fail(call, EINVAL), true;
+	if (!is_listening(fd))
+		return trap_fail(call, EINVAL), true;
 
 	r = do_accept(vsock, call, fd);
 	if (r == 0)
@@ -530,7 +657,7 @@ static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 		return trap_fail(call, ENOMEM), true;
 	waiting->source = loop_add(vsock->loop, waiting->fd, EPOLLIN,
 				   accept_ready, waiting);
-	if (!waiting->source) {
+	if (!waiting->source || !set_deadline(waiting)) {
 		stop_waiting(waiting);
 		trap_fail(call, ENOMEM);
 	}
@@ -577,27 +704,103 @@ static bool on_getpeername(struct vsock_syscalls *vsock, struct trap_call *call)
 	return return_address(call, address);
 }
 
-static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
+/* Gives an option's value, cut to the room there is. */
+static bool return_option(struct trap_call *call, const void *value,
+			  size_t full)
 {
-	struct stat st;
-	int32_t domain = AF_VSOCK, size;
-	cleanup_close int fd = -1;
+	int32_t size;
+	int r = trap_read(call, call->args[4], &size, sizeof(size));
+
+	if (!r && size < 0)
+		r = -EINVAL;
+	if (!r && (size_t)size > full)
+		size = (int32_t)full;
+	if (!r)
+		r = trap_write(call, call->args[3], value, (size_t)size);
+	if (!r)
+		r = trap_write(call, call->args[4], &size, sizeof(size));
+	if (r)
+		trap_fail(call, -r);
+	else
+		trap_return(call, 0);
+	return true;
+}
+
+/* Options of vsock(7). Both numbers mean 64 bits on our machines. */
+static bool is_connect_timeout(int option)
+{
+	return option == SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD ||
+	       option == SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW;
+}
+
+static bool get_vsock_option(struct trap_call *call, int fd)
+{
+	unsigned int timeout = connect_timeout(fd);
+	struct timeval value = { .tv_sec = timeout / 1000,
+				 .tv_usec = timeout % 1000 * 1000 };
+	int32_t size;
 	int r;
 
-	if ((int)call->args[1] != SOL_SOCKET || (int)call->args[2] != SO_DOMAIN)
+	if (!is_connect_timeout((int)call->args[2]))
+		return trap_fail(call, ENOPROTOOPT), true;
+	r = trap_read(call, call->args[4], &size, sizeof(size));
+	if (r)
+		return trap_fail(call, -r), true;
+	if (size < (int32_t)sizeof(value))
+		return trap_fail(call, EINVAL), true;
+	return return_option(call, &value, sizeof(value));
+}
+
+static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	const int32_t domain = AF_VSOCK;
+	int level = (int)call->args[1];
+	struct stat st;
+	cleanup_close int fd = -1;
+
+	if (level != AF_VSOCK &&
+	    (level != SOL_SOCKET || (int)call->args[2] != SO_DOMAIN))
 		return false;
 	fd = get_socket(vsock, call, &st);
 	if (fd < 0)
 		return false;
-	r = trap_read(call, call->args[4], &size, sizeof(size));
-	if (!r && size < 0)
-		r = -EINVAL;
-	if (!r && (size_t)size > sizeof(domain))
-		size = sizeof(domain);
-	if (!r)
-		r = trap_write(call, call->args[3], &domain, (size_t)size);
-	if (!r)
-		r = trap_write(call, call->args[4], &size, sizeof(size));
+	if (level == AF_VSOCK)
+		return get_vsock_option(call, fd);
+	return return_option(call, &domain, sizeof(domain));
+}
+
+static int set_vsock_option(const struct trap_call *call, int fd)
+{
+	struct timeval value;
+	int r;
+
+	if (!is_connect_timeout((int)call->args[2]))
+		return -ENOPROTOOPT;
+	if ((uint32_t)call->args[4] < sizeof(value))
+		return -EINVAL;
+	r = trap_read(call, call->args[3], &value, sizeof(value));
+	if (r)
+		return r;
+	if (value.tv_sec < 0 || value.tv_sec > INT_MAX / 1000 - 1 ||
+	    value.tv_usec < 0 || value.tv_usec >= 1000000)
+		return -ERANGE;
+	return set_connect_timeout(fd,
+				   (unsigned int)value.tv_sec * 1000 +
+					   (unsigned int)value.tv_usec / 1000);
+}
+
+static bool on_setsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
+{
+	struct stat st;
+	cleanup_close int fd = -1;
+	int r;
+
+	if ((int)call->args[1] != AF_VSOCK)
+		return false;
+	fd = get_socket(vsock, call, &st);
+	if (fd < 0)
+		return false;
+	r = set_vsock_option(call, fd);
 	if (r)
 		trap_fail(call, -r);
 	else
@@ -658,6 +861,14 @@ static const struct trap_rule rules[] = {
 	  .arg = 2,
 	  .mask = UINT32_MAX,
 	  .value = SO_DOMAIN },
+	{ .nr = SYS_getsockopt,
+	  .arg = 1,
+	  .mask = UINT32_MAX,
+	  .value = AF_VSOCK },
+	{ .nr = SYS_setsockopt,
+	  .arg = 1,
+	  .mask = UINT32_MAX,
+	  .value = AF_VSOCK },
 	{ .nr = SYS_ioctl,
 	  .arg = 1,
 	  .mask = UINT32_MAX,
@@ -696,6 +907,8 @@ static bool on_call(struct trap_call *call, void *data)
 		return on_getpeername(vsock, call);
 	case SYS_getsockopt:
 		return on_getsockopt(vsock, call);
+	case SYS_setsockopt:
+		return on_setsockopt(vsock, call);
 	case SYS_ioctl:
 		return on_ioctl(vsock, call);
 #ifdef SYS_open

@@ -13,6 +13,10 @@
  * program's own descriptor, with the AF_UNIX name that stands for the
  * address (address.h).
  *
+ * A blocking connect to a full queue waits, as long as the program says with
+ * SO_VM_SOCKETS_CONNECT_TIMEOUT; a non-blocking one is refused with
+ * ECONNRESET, as the kernel's vsock refuses both.
+ *
  * A socket that the kernel accepted by itself (accept without an address) is
  * not marked, but it has a name of this fabric and is known by that.
  *
