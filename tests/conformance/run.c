@@ -70,6 +70,20 @@ static const char *answer(char *text, size_t size, long value)
 	return text;
 }
 
+/* Without the folders that the compiler was told of. */
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+void expect_true_at(const char *file, int line, const char *what, bool holds)
+{
+	if (!holds)
+		fail("%s:%d: not so: %s", file_name(file), line, what);
+}
+
 void expect_at(const char *file, int line, const char *what, long actual,
 	       long expected)
 {
@@ -78,7 +92,7 @@ void expect_at(const char *file, int line, const char *what, long actual,
 
 	if (actual == expected)
 		return;
-	fail("%s:%d: %s is %s, not %s", file, line, what,
+	fail("%s:%d: %s is %s, not %s", file_name(file), line, what,
 	     answer(is, sizeof(is), actual),
 	     answer(should, sizeof(should), expected));
 }

@@ -125,12 +125,9 @@ void expect_at(const char *file, int line, const char *what, long actual,
 #define expect(answer, expected) \
 	expect_at(__FILE__, __LINE__, #answer, (answer), (expected))
 
-#define expect_true(condition)                                        \
-	do {                                                          \
-		if (!(condition))                                     \
-			fail("%s:%d: not so: %s", __FILE__, __LINE__, \
-			     #condition);                             \
-	} while (0)
+void expect_true_at(const char *file, int line, const char *what, bool holds);
+#define expect_true(condition) \
+	expect_true_at(__FILE__, __LINE__, #condition, (condition))
 
 /* "ENOMEM", "NE_ERR_INVALID_VCPU"; belongs to the suite. */
 const char *error_name(long error);

@@ -92,19 +92,26 @@ fi
 
 # --- Go -------------------------------------------------------------------------
 
+GOFLAGS="-mod=readonly -modcacherw"
+GOTOOLCHAIN=local
+export GOFLAGS GOTOOLCHAIN
+# Go's caches are under $HOME, where there is one.
+if ! [ -w "${HOME:-/nowhere}" ]; then
+	HOME=$work
+	export HOME
+fi
+
 # shellcheck disable=SC2317 # called by build
 # go_build FOLDER PROGRAM: outside of the source tree, which may be read-only
 go_build() {
 	cp -r "$interop/$1" "$work/$1" && cd "$work/$1" &&
-		CGO_ENABLED=0 GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
-			GOCACHE="${GOCACHE:-$work/go-cache}" \
-			go build -o "$2" .
+		CGO_ENABLED=0 go build -o "$2" .
 }
 
 # Are the modules that go.mod names here, or to be had?
 go_modules() {
 	cp -r "$interop/$1" "$work/$1.modules" && cd "$work/$1.modules" &&
-		GOFLAGS=-mod=readonly GOTOOLCHAIN=local timeout 60 go mod download
+		timeout 60 go mod download
 }
 
 if ! have go; then
