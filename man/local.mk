@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 dist_man_MANS += \
+	%D%/ne-init.8 \
 	%D%/eif.1 \
 	%D%/ne_eif_arch.3 \
 	%D%/ne_eif_arch_name.3 \
@@ -35,3 +36,33 @@ dist_man_MANS += \
 	%D%/ne_eif_writer_new.3 \
 	%D%/ne_pcr_extend.3 \
 	%D%/ne_pcr_to_hex.3
+
+# libne's lifecycle and ne-run
+dist_man_MANS += \
+	%D%/ne-run.1 \
+	%D%/ne_console_connect.3 \
+	%D%/ne_control_format.3 \
+	%D%/ne_control_parse.3 \
+	%D%/ne_control_read.3 \
+	%D%/ne_cpu_list_parse.3 \
+	%D%/ne_device_open.3 \
+	%D%/ne_enclave_add_cpu_ids.3 \
+	%D%/ne_enclave_add_cpus.3 \
+	%D%/ne_enclave_cid.3 \
+	%D%/ne_enclave_cpu_ids.3 \
+	%D%/ne_enclave_create.3 \
+	%D%/ne_enclave_end_reason.3 \
+	%D%/ne_enclave_fd.3 \
+	%D%/ne_enclave_free.3 \
+	%D%/ne_enclave_id.3 \
+	%D%/ne_enclave_load.3 \
+	%D%/ne_enclave_memory.3 \
+	%D%/ne_enclave_start.3 \
+	%D%/ne_enclave_wait.3 \
+	%D%/ne_error_prefix.3 \
+	%D%/ne_error_set.3 \
+	%D%/ne_heartbeat_accept.3 \
+	%D%/ne_heartbeat_free.3 \
+	%D%/ne_heartbeat_listen.3 \
+	%D%/ne_now.3 \
+	%D%/ne_strerror.3

@@ -310,6 +310,12 @@ static int damaged(struct archive *archive, struct ne_error *err)
 			    (long long)archive_filter_bytes(archive, -1));
 }
 
+/* Not a byte comes out. libarchive's own reason would be misleading. */
+static int damaged_at_once(struct ne_error *err)
+{
+	return ne_error_set(err, EINVAL, "its start is damaged or cut short");
+}
+
 /*
  * lzma has next to no magic number, and its decoder reserves the dictionary
  * that the next bytes ask for: a size that no archiver chooses means junk.
@@ -346,10 +352,8 @@ static int read_blocks(struct archive *archive, decompress_sink *sink,
 	struct archive_entry *entry;
 	int r = archive_read_next_header(archive, &entry);
 
-	/* Not a byte comes out; libarchive's reason would be misleading. */
 	if (r != ARCHIVE_OK)
-		return ne_error_set(err, EINVAL,
-				    "its start is damaged or cut short");
+		return damaged_at_once(err);
 	while (r == ARCHIVE_OK) {
 		const void *block;
 		size_t block_size;
@@ -385,7 +389,7 @@ static ssize_t filter(const struct compression *compression, const void *data,
 	if (compression->extent)
 		size = compression->extent(data, size);
 	if (archive_read_open_memory(archive, data, size) != ARCHIVE_OK)
-		return damaged(archive, err);
+		return damaged_at_once(err);
 	r = read_blocks(archive, sink, sink_data, err);
 	if (r < 0)
 		return r;
