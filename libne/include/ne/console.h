@@ -24,11 +24,11 @@ struct ne_wait;
  * Tries again for as long as the hypervisor refuses (the console comes up a
  * moment after the enclave) and the enclave has not ended.
  *
- * Return: a close-on-exec and blocking descriptor that is the caller's: what
- * read(2) gives is what the enclave has written, byte for byte, and the end
- * of the file is the end of the enclave. Or -ETIMEDOUT, -ECANCELED,
- * -ESHUTDOWN (the enclave ended first), -EAFNOSUPPORT (no vsock on this
- * host), or another negative errno of connect(2).
+ * Return: a close-on-exec and blocking descriptor that is the caller's: read(2)
+ * gives what the enclave has written, byte for byte. The end of the enclave
+ * need not be an end of file: look at ne_enclave_fd() as well. Or -ETIMEDOUT,
+ * -ECANCELED, -ESHUTDOWN (the enclave ended first), -EAFNOSUPPORT (no vsock on
+ * this host), or another negative errno of connect(2).
  */
 int ne_console_connect(const struct ne_enclave *enclave,
 		       const struct ne_wait *wait, struct ne_error *err);
