@@ -38,7 +38,7 @@ tests_interop_application_CFLAGS = $(WARN_CFLAGS)
 tests_interop_application_LDFLAGS = -all-static
 NE_TESTS += %D%/interop/interop.sh %D%/system/lifecycle.sh
 EXTRA_DIST += %D%/system/lifecycle.sh %D%/system/lifecycle.py
-EXTRA_DIST += %D%/interop/interop.sh %D%/interop/client.c \
+EXTRA_DIST += ci/linux-sample %D%/interop/interop.sh %D%/interop/client.c \
 	%D%/interop/client.py \
 	%D%/interop/go-plain/go.mod %D%/interop/go-plain/main.go \
 	%D%/interop/go-vsock/go.mod %D%/interop/go-vsock/go.sum \

@@ -101,17 +101,22 @@ if ! [ -w "${HOME:-/nowhere}" ]; then
 	export HOME
 fi
 
+# go_copy FOLDER: out of the source tree, which may be read-only
+go_copy() {
+	rm -rf "${work:?}/$1"
+	cp -r "$interop/$1" "$work/$1" && chmod -R u+w "$work/$1" || return
+	cd "$work/$1" || return
+}
+
 # shellcheck disable=SC2317 # called by build
-# go_build FOLDER PROGRAM: outside of the source tree, which may be read-only
+# go_build FOLDER PROGRAM
 go_build() {
-	cp -r "$interop/$1" "$work/$1" && cd "$work/$1" &&
-		CGO_ENABLED=0 go build -o "$2" .
+	go_copy "$1" && CGO_ENABLED=0 go build -o "$2" .
 }
 
 # Are the modules that go.mod names here, or to be had?
 go_modules() {
-	cp -r "$interop/$1" "$work/$1.modules" && cd "$work/$1.modules" &&
-		timeout 60 go mod download
+	go_copy "$1" && timeout 60 go mod download
 }
 
 if ! have go; then
