@@ -128,6 +128,7 @@ struct device {
 struct caller {
 	const struct trap_call *call;
 	bool details;
+	enum { NOT_CHECKED, IN_SPACE, ELSEWHERE } where;
 	/* Where it is in reading what is mapped. */
 	struct mappings *mappings;
 	struct mapping mapping;
@@ -218,17 +219,23 @@ static bool space_is_gone(const struct space *space)
 	return space->memory >= 0 && pread(space->memory, &byte, 1, 0) == 0;
 }
 
-static bool caller_in_space(void *data, void *which)
+static bool is_in_space(const struct trap_call *call, const struct space *space)
 {
-	const struct caller *caller = data;
-	const struct space *space = which;
-	pid_t process = trap_process(caller->call);
+	return trap_process(call) == space->process ||
+	       syscall(SYS_kcmp, space->process, call->tid, KCMP_VM, 0, 0) == 0;
+}
 
-	if (space_is_gone(space))
-		return false;
-	return process == space->process ||
-	       syscall(SYS_kcmp, space->process, caller->call->tid, KCMP_VM, 0,
-		       0) == 0;
+/* He stays where he is while he waits: looked up once. */
+static bool caller_in_space(void *data, void *space)
+{
+	struct caller *caller = data;
+
+	if (caller->where == NOT_CHECKED)
+		caller->where = !space_is_gone(space) &&
+						is_in_space(caller->call, space)
+					? IN_SPACE
+					: ELSEWHERE;
+	return caller->where == IN_SPACE;
 }
 
 static int read_file(int fd, uint64_t offset, void *to, size_t size)
