@@ -235,23 +235,36 @@ static void control_ready(uint32_t events, void *data)
 
 /* --- Preparing ----------------------------------------------------------- */
 
+static bool file_says(const char *path, char wanted)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char first;
+
+	return fd >= 0 && read(fd, &first, 1) == 1 && first == wanted;
+}
+
+/* What forbids user namespaces here, and what to do about it. */
+static const char *who_forbids(int error)
+{
+	if (error == ENOSPC || error == EUSERS ||
+	    file_says("/proc/sys/user/max_user_namespaces", '0'))
+		return "none are allowed, or too many are in use; try: sudo sysctl user.max_user_namespaces=15000";
+	if (file_says("/proc/sys/kernel/unprivileged_userns_clone", '0'))
+		return "only root may make them; try: sudo sysctl kernel.unprivileged_userns_clone=1";
+	if (file_says("/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+		      '1'))
+		return "AppArmor forbids them; try: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+	/* Container engines answer clone3 with ENOSYS. */
+	if (error == EPERM || error == ENOSYS)
+		return "a container's seccomp profile forbids them; try: docker run --security-opt seccomp=unconfined";
+	return strerror(error);
+}
+
 static int explain_clone(int error, struct ne_error *err)
 {
-	const char *what = "the system forbids them";
-
-	if (error == ENOSPC || error == EUSERS)
-		what = "there are too many, or user.max_user_namespaces is 0; try: sudo sysctl user.max_user_namespaces=15000";
-	else if (access("/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-			F_OK) == 0)
-		what = "AppArmor forbids them; try: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-	else if (access("/proc/sys/kernel/unprivileged_userns_clone", F_OK) ==
-		 0)
-		what = "the system forbids them; try: sudo sysctl kernel.unprivileged_userns_clone=1; in a container: --security-opt seccomp=unconfined";
-	else if (error == EPERM)
-		what = "a container's seccomp profile forbids them; try: --security-opt seccomp=unconfined";
 	return ne_error_set(err, error,
-			    "cannot make the enclave's user namespace: %s (%s)",
-			    strerror(error), what);
+			    "cannot make the enclave's user namespace: %s",
+			    who_forbids(error));
 }
 
 /* What the enclave's root must own: its ids and its console. */

@@ -503,8 +503,10 @@ void sandbox_run(const struct sandbox_spec *spec)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (recv(spec->supervisor, &byte, 1, 0) != 1)
 		_exit(1);
+	/* The first thing that needs the capabilities that we should have. */
 	if (unshare(CLONE_NEWCGROUP))
-		fail(spec, "cannot make a cgroup namespace: %s",
+		fail(spec,
+		     "the user namespace has no capabilities (%s): AppArmor restricts it; try: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
 		     strerror(errno));
 	umask(0);
 	copy_host_nodes(spec, copies);

@@ -51,6 +51,12 @@ tests_system_run_init_CFLAGS = $(WARN_CFLAGS)
 tests_system_run_init_LDFLAGS = -all-static
 NE_TESTS += %D%/system/ne-run.sh
 EXTRA_DIST += %D%/system/ne-run.sh
+check_PROGRAMS += tests/system/forbid
+tests_system_forbid_SOURCES = %D%/system/forbid.c
+tests_system_forbid_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_system_forbid_LDADD = $(SECCOMP_LIBS)
+NE_TESTS += %D%/system/refusals.sh
+EXTRA_DIST += %D%/system/refusals.sh
 if HAVE_CMOCKA
 run_tests = \
 	%D%/unit/test_memory \
