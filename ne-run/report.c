@@ -88,8 +88,9 @@ void report_status(const char *format, ...)
 
 	if (!report.on_terminal)
 		return;
+	/* The cursor goes back, in case another program has something to say. */
 	va_start(args, format);
-	put_line("", format, args, "");
+	put_line("", format, args, "\r");
 	va_end(args);
 	report.has_status = true;
 }

@@ -182,6 +182,7 @@ static int start(struct run *run, struct ne_error *err)
 	snprintf(run->id, sizeof(run->id), "%s", ne_enclave_id(run->enclave));
 	if (!options->console)
 		return 0;
+	report_status_off();
 	/* With --json stdout belongs to the events. */
 	return console_start(&run->console, run->enclave,
 			     options->json ? STDERR_FILENO : STDOUT_FILENO,
