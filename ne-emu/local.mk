@@ -21,7 +21,8 @@ ne_emu_libneemu_la_SOURCES = \
 ne_emu_libneemu_la_SOURCES += \
 	%D%/cpio.c %D%/cpio.h \
 	%D%/decompress.c %D%/decompress.h \
-	%D%/initramfs.c %D%/initramfs.h
+	%D%/initramfs.c %D%/initramfs.h \
+	%D%/initramfs_tree.c %D%/initramfs_tree.h
 ne_emu_libneemu_la_CFLAGS += $(ARCHIVE_CFLAGS) $(DEFLATE_CFLAGS)
 ne_emu_libneemu_la_LIBADD += $(ARCHIVE_LIBS) $(DEFLATE_LIBS)
 
