@@ -37,6 +37,7 @@ static int set_up(void **state)
 	const char *tmp = getenv("TMPDIR");
 	char path[PATH_MAX];
 
+	*state = f;
 	snprintf(f->folder, sizeof(f->folder), "%s/initramfs.XXXXXX",
 		 tmp ? tmp : "/tmp");
 	if (!mkdtemp(f->folder))
@@ -47,7 +48,6 @@ static int set_up(void **state)
 		return -1;
 	f->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	f->options.counts = &f->counts;
-	*state = f;
 	return f->root < 0 ? -1 : 0;
 }
 
