@@ -423,10 +423,10 @@ int trap_get_fd(const struct trap_call *call, int fd)
 	cleanup_close int copy_fd = -1;
 
 	if (pidfd < 0)
-		return pidfd;
+		return if_waiting(call, pidfd);
 	copy_fd = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 	if (copy_fd < 0)
-		return -errno;
+		return if_waiting(call, -errno);
 	return if_waiting(call, 0) ?: take_fd(&copy_fd);
 }
 

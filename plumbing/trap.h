@@ -129,11 +129,14 @@ int trap_write(const struct trap_call *call, uint64_t address, const void *from,
 ssize_t trap_read_string(const struct trap_call *call, uint64_t address,
 			 char *to, size_t size);
 
-/* A duplicate (close-on-exec) of the caller's descriptor, or -EBADF etc. */
+/*
+ * A duplicate (close-on-exec) of the caller's descriptor, or -EBADF etc.;
+ * -ENOENT when the caller is gone, as for the next two.
+ */
 int trap_get_fd(const struct trap_call *call, int fd);
 /* fstat(2) on the caller's descriptor, O_PATH ones included. */
 int trap_fstat(const struct trap_call *call, int fd, struct stat *st);
-/* The process (thread group) of the caller, or a negative errno. */
+/* The process (thread group) of the caller. */
 pid_t trap_process(const struct trap_call *call);
 
 #endif
