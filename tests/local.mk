@@ -197,6 +197,12 @@ NE_TESTS += %D%/system/fuzz.sh
 EXTRA_DIST += %D%/system/fuzz.sh
 
 # --- The hypervisor and the driver -------------------------------------------
+check_PROGRAMS += tests/system/huge_pages
+tests_system_huge_pages_SOURCES = %D%/system/huge_pages.c
+tests_system_huge_pages_CFLAGS = $(WARN_CFLAGS) -pthread
+tests_system_huge_pages_LDFLAGS = -all-static -pthread
+NE_TESTS += %D%/system/huge-pages.sh
+EXTRA_DIST += %D%/system/huge-pages.sh
 if HAVE_CMOCKA
 driver_tests = \
 	%D%/unit/test_topology \
@@ -223,4 +229,46 @@ tests_unit_test_driver_SOURCES = \
 tests_unit_test_driver_CFLAGS = $(driver_test_cflags)
 tests_unit_test_driver_LDADD = $(driver_test_libs)
 tests_unit_test_driver_LDFLAGS = $(driver_test_ldflags)
+endif
+
+# --- The event loop, the trap and vsock --------------------------------------
+if HAVE_CMOCKA
+plumbing_tests = \
+	%D%/unit/test_loop \
+	%D%/unit/test_claim \
+	%D%/unit/test_log \
+	%D%/unit/test_trap \
+	%D%/unit/test_vsock_address \
+	%D%/unit/test_cmdline
+check_PROGRAMS += $(plumbing_tests) tests/unit/ask
+NE_TESTS += $(plumbing_tests)
+plumbing_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -pthread
+plumbing_test_libs = vsock-sim/libvsock-sim.la plumbing/libplumbing.la libne.la \
+	$(CMOCKA_LIBS)
+plumbing_test_ldflags = $(AM_LDFLAGS) -static -pthread
+# A child under a trap, and a static program for it to execute
+plumbing_test_sources = %D%/unit/traced.c %D%/unit/traced.h
+tests_unit_ask_SOURCES = %D%/unit/ask.c
+tests_unit_ask_CFLAGS = $(WARN_CFLAGS)
+tests_unit_ask_LDFLAGS = -all-static
+tests_unit_test_loop_SOURCES = %D%/unit/test_loop.c $(plumbing_test_sources)
+tests_unit_test_loop_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_loop_LDADD = $(plumbing_test_libs)
+tests_unit_test_loop_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_claim_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_claim_LDADD = $(plumbing_test_libs)
+tests_unit_test_claim_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_log_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_log_LDADD = $(plumbing_test_libs)
+tests_unit_test_log_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_trap_SOURCES = %D%/unit/test_trap.c $(plumbing_test_sources)
+tests_unit_test_trap_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_trap_LDADD = $(plumbing_test_libs)
+tests_unit_test_trap_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_vsock_address_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_vsock_address_LDADD = $(plumbing_test_libs)
+tests_unit_test_vsock_address_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_cmdline_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_cmdline_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
+tests_unit_test_cmdline_LDFLAGS = $(plumbing_test_ldflags)
 endif
