@@ -35,6 +35,7 @@ struct console {
 	int listener;
 	struct loop_source *listener_source;
 	struct console_client *clients;
+	bool ended;
 	uint64_t written; /* bytes of output so far; a ring keeps the last */
 	char kept[KEPT];
 };
@@ -76,7 +77,10 @@ static bool send_to(struct console_client *client)
 
 static void serve(struct console_client *client)
 {
-	if (!send_to(client))
+	const struct console *console = client->console;
+
+	if (!send_to(client) ||
+	    (console->ended && client->sent == console->written))
 		free_client(client);
 	else
 		loop_modify(client->source,
@@ -141,18 +145,23 @@ static bool take_output(struct console *console)
 	return true;
 }
 
-static void output_ready(uint32_t events, void *data)
+static void serve_all(struct console *console)
 {
-	struct console *console = data;
 	struct console_client *next;
 
-	(void)events;
-	if (!take_output(console))
-		return;
 	for (struct console_client *c = console->clients; c; c = next) {
 		next = c->next;
 		serve(c);
 	}
+}
+
+static void output_ready(uint32_t events, void *data)
+{
+	struct console *console = data;
+
+	(void)events;
+	if (take_output(console))
+		serve_all(console);
 }
 
 /* As a serial line: no echo, no line discipline, bytes as they come. */
@@ -247,6 +256,15 @@ void console_last_line(const struct console *console, char *line, size_t size)
 	while (begin < end && used + 1 < size)
 		line[used++] = console->kept[begin++ % KEPT];
 	line[used] = '\0';
+}
+
+void console_end(struct console *console)
+{
+	console_drain(console);
+	console->ended = true;
+	loop_remove(console->source);
+	console->source = NULL;
+	serve_all(console);
 }
 
 void console_free(struct console *console)

@@ -35,6 +35,12 @@ void console_drain(struct console *console);
 /* The last line that says something, cut to fit; "" if there is none. */
 void console_last_line(const struct console *console, char *line, size_t size);
 
+/*
+ * The enclave is no more: clients, also those who come now, are sent what is
+ * left and then see the end.
+ */
+void console_end(struct console *console);
+
 /* Sends clients what they will take at once and closes everything. */
 void console_free(struct console *console);
 

@@ -142,9 +142,7 @@ static void pid_ended(uint32_t events, void *data)
 	say_how(machine, &info, reason, sizeof(reason), &end.failed);
 	if (end.failed && !machine->failure[0])
 		add_last_words(machine, reason, sizeof(reason));
-	/* Who reads it shall see its end now, not when the slot is freed. */
-	console_free(machine->console);
-	machine->console = NULL;
+	console_end(machine->console);
 	end.reason = reason;
 	machine->ended(&end, machine->data);
 }
