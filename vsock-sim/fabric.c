@@ -69,19 +69,25 @@ bool fabric_is_bound(const struct fabric *fabric, struct vsock_address address)
 	return name_is_owned(&name, length);
 }
 
+static int bind_name(int fd, const struct sockaddr_un *name, socklen_t length)
+{
+	return bind(fd, (const struct sockaddr *)name, length) ? -errno : 0;
+}
+
+/*
+ * Abstract names of different socket types are different names, so only a
+ * socket of the same type can find out, by trying to get it.
+ */
 static bool is_connecting_name(const struct fabric *fabric,
 			       struct vsock_address address)
 {
+	cleanup_close int probe =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un name;
 	socklen_t length =
 		vsock_connecting_name(&fabric->names, address, &name);
 
-	return name_is_owned(&name, length);
-}
-
-static int bind_name(int fd, const struct sockaddr_un *name, socklen_t length)
-{
-	return bind(fd, (const struct sockaddr *)name, length) ? -errno : 0;
+	return probe < 0 || bind_name(probe, &name, length) == -EADDRINUSE;
 }
 
 static int lock_folder(const struct fabric *fabric)
