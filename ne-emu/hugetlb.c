@@ -156,8 +156,8 @@ static bool can_be_replaced(const struct trap_call *call,
 
 static uint64_t ordinary_flags(uint64_t flags)
 {
-	flags &= ~(uint64_t)(MAP_HUGETLB | MAP_POPULATE | MAP_LOCKED |
-			     MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+	flags &= ~(uint64_t)(MAP_HUGETLB | MAP_POPULATE | MAP_LOCKED);
+	flags &= ~((uint64_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 	return flags | MAP_NORESERVE;
 }
 
