@@ -33,6 +33,7 @@ struct slot {
 	unsigned int vcpus;
 
 	int cid_claim;
+	struct image image;	       /* what the machine runs */
 	struct machine *machine;       /* NULL for an image that cannot run */
 	struct loop_source *stillborn; /* ends it in its place */
 
@@ -99,6 +100,7 @@ static void release_machine(struct slot *slot)
 	if (slot->machine)
 		slot->hypervisor->machine->free(slot->machine);
 	slot->machine = NULL;
+	image_release(&slot->image);
 	loop_remove(slot->stillborn);
 	slot->stillborn = NULL;
 	close_keeping_errno(take_fd(&slot->cid_claim));
@@ -236,8 +238,16 @@ static int assign_cid(struct slot *slot, uint64_t *cid, struct ne_error *err)
 	return 0;
 }
 
+/* It may be large, and the enclave may live long. */
+static void machine_loaded(void *data)
+{
+	struct slot *slot = data;
+
+	image_release(&slot->image);
+}
+
 static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
-			   int image, struct ne_error *err)
+			   struct ne_error *err)
 {
 	char name[32];
 	struct machine_spec spec = {
@@ -246,7 +256,9 @@ static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
 		.cpus = slot->vcpus,
 		.memory = slot->memory_size,
 		.debug = debug,
-		.image = image,
+		.image = slot->image.eif,
+		.loaded = machine_loaded,
+		.loaded_data = slot,
 	};
 
 	snprintf(name, sizeof(name), "enclave %016" PRIx64, slot->id);
@@ -258,19 +270,18 @@ static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
 static int start(struct slot *slot, uint64_t *cid, bool debug,
 		 const struct donor *donor, struct ne_error *err)
 {
-	cleanup_close int image = -1;
 	int r = assign_cid(slot, cid, err);
 
 	if (r)
 		return r;
-	r = image_fetch(&image, donor, slot->pieces, slot->n_pieces, err);
+	r = image_fetch(&slot->image, donor, slot->pieces, slot->n_pieces, err);
 	if (r == -ENOEXEC) {
 		set_reason(slot, true, err->text);
 		return 0;
 	}
 	if (r)
 		return r;
-	return prepare_machine(slot, *cid, debug, image, err);
+	return prepare_machine(slot, *cid, debug, err);
 }
 
 int slot_start(struct slot *slot, uint64_t *cid, bool debug,

@@ -2,18 +2,13 @@
 #include "ne-emu/image.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <ne/eif.h>
 #include <ne/error.h>
 
-#include "libne/cleanup.h"
-
-/* Half of a small second-level cache. */
-#define COPY_SIZE (128U << 10)
+#define HUGE_PAGE (UINT64_C(2) << 20)
 
 struct memory {
 	const struct donor *donor;
@@ -21,12 +16,15 @@ struct memory {
 	size_t n_pieces;
 };
 
-static void close_eif(struct ne_eif **eif)
+void image_release(struct image *image)
 {
-	ne_eif_close(*eif);
+	ne_eif_close(image->eif);
+	if (image->mapping)
+		munmap(image->mapping, image->mapping_size);
+	*image = (struct image){ 0 };
 }
 
-#define cleanup_eif __attribute__((cleanup(close_eif)))
+#define cleanup_image __attribute__((cleanup(image_release)))
 
 static uint64_t total_size(const struct memory *memory)
 {
@@ -114,86 +112,59 @@ static int find_size(const struct memory *memory, uint64_t *size,
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *from, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, from, size);
-
-		if (n < 0)
-			return -errno;
-		from += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /*
- * By way of a buffer that stays in the cache: much faster than by mapping
- * the file, each page of which would be zeroed and faulted in first.
+ * Memory for size bytes, in huge pages if they can be had: copying costs less
+ * than faulting in small pages does.
  */
-static int copy(const struct memory *memory, int fd, uint64_t size)
+static void *map_room(struct image *image, uint64_t size)
 {
-	cleanup_free uint8_t *buffer = malloc(COPY_SIZE);
+	uintptr_t start;
 
-	if (!buffer)
-		return -ENOMEM;
-	for (uint64_t at = 0; at < size; at += COPY_SIZE) {
-		uint64_t n = size - at < COPY_SIZE ? size - at : COPY_SIZE;
-		int r = read_memory(memory, IMAGE_LOAD_OFFSET + at, buffer, n);
-
-		if (!r)
-			r = write_all(fd, buffer, n);
-		if (r)
-			return r;
+	image->mapping_size = size + HUGE_PAGE;
+	image->mapping = mmap(NULL, image->mapping_size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (image->mapping == MAP_FAILED) {
+		image->mapping = NULL;
+		return NULL;
 	}
-	return 0;
+	start = ((uintptr_t)image->mapping + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	madvise((void *)start, size, MADV_HUGEPAGE);
+	return (void *)start;
 }
 
-static int make_copy(const struct memory *memory, uint64_t size)
+static int check(struct image *image, const void *data, size_t size,
+		 struct ne_error *err)
 {
-	cleanup_close int fd =
-		memfd_create("enclave-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = copy(memory, fd, size);
-	if (r)
-		return r;
-	if (fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
-		return -errno;
-	return take_fd(&fd);
-}
-
-static int check(int fd, struct ne_error *err)
-{
-	cleanup_eif struct ne_eif *eif = NULL;
-
-	if (ne_eif_open_fd(&eif, fd, err) || ne_eif_check_arch(eif, err) ||
-	    ne_eif_check_crc(eif, err))
+	if (ne_eif_parse(&image->eif, data, size, err) ||
+	    ne_eif_check_arch(image->eif, err) ||
+	    ne_eif_check_crc(image->eif, err))
 		return bad_image(err);
 	return 0;
 }
 
-int image_fetch(int *image, const struct donor *donor,
+int image_fetch(struct image *image, const struct donor *donor,
 		const struct memory_piece *pieces, size_t n_pieces,
 		struct ne_error *err)
 {
 	struct memory memory = { donor, pieces, n_pieces };
-	cleanup_close int fd = -1;
+	cleanup_image struct image new = { 0 };
 	uint64_t size;
+	void *data;
 	int r;
 
 	r = find_size(&memory, &size, err);
 	if (r)
 		return r;
-	fd = make_copy(&memory, size);
-	if (fd < 0)
-		return cannot_copy(fd, err);
-	r = check(fd, err);
+	data = map_room(&new, size);
+	if (!data)
+		return cannot_copy(-ENOMEM, err);
+	r = read_memory(&memory, IMAGE_LOAD_OFFSET, data, size);
+	if (r)
+		return cannot_copy(r, err);
+	r = check(&new, data, size, err);
 	if (r)
 		return r;
-	*image = take_fd(&fd);
+	*image = new;
+	new = (struct image){ 0 };
 	return 0;
 }

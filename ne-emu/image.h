@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ne_eif;
 struct ne_error;
 
 /* Where NE_GET_IMAGE_LOAD_INFO has an EIF put, in bytes of enclave memory. */
@@ -25,17 +26,25 @@ struct donor {
 	void *data;
 };
 
+/* A copy of an image, in memory of our own. All zeros: none. */
+struct image {
+	struct ne_eif *eif;
+	void *mapping;
+	size_t mapping_size;
+};
+
 /*
  * An enclave's memory is the concatenation of its pieces. Copies the image
  * out of it, at its load offset, and checks what the hypervisor checks:
  * structure, checksum, CPU.
  *
- * On success *image is a sealed close-on-exec memfd with the image and
- * nothing else. -ENOEXEC and a sentence if what lies there cannot be run;
- * other negative errnos if it could not be found out.
+ * -ENOEXEC and a sentence if what lies there cannot be run; other negative
+ * errnos if it could not be found out. Then there is no image.
  */
-int image_fetch(int *image, const struct donor *donor,
+int image_fetch(struct image *image, const struct donor *donor,
 		const struct memory_piece *pieces, size_t n_pieces,
 		struct ne_error *err);
+
+void image_release(struct image *image);
 
 #endif

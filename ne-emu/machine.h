@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct loop;
+struct ne_eif;
 struct ne_error;
 struct machine;
 
@@ -24,11 +25,14 @@ struct machine_spec {
 	uint64_t memory; /* bytes */
 	bool debug;
 	/*
-	 * The image, as it lay in the donated memory: a sealed memfd whose
-	 * first byte is the first of the EIF and that ends with the EIF's
-	 * last byte. The machine dups what it keeps.
+	 * The image, as it lay in the donated memory; its structure, checksum
+	 * and CPU have been checked. It stays until the machine says that it
+	 * needs it no more, by loaded(), or until free() has returned.
+	 * loaded() is called at most once, from the loop.
 	 */
-	int image;
+	const struct ne_eif *image;
+	void (*loaded)(void *data);
+	void *loaded_data;
 };
 
 /*
@@ -44,9 +48,8 @@ struct machine_ops {
 	const char *name;
 
 	/*
-	 * Checks the image as the hypervisor would and builds everything up
-	 * to the first instruction. Quick: what takes long (unpacking) goes
-	 * on beside the loop, after go().
+	 * Builds everything up to the first instruction. Quick: what takes
+	 * long (unpacking) goes on beside the loop, after go().
 	 * ended() is called at most once, from the loop and never from
 	 * inside prepare(), go() or stop(); never after free().
 	 */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "libne/cleanup.h"
@@ -31,8 +33,20 @@ static void print_help(FILE *to)
 		"\n'ne-emu COMMAND --help' says more; so does ne-emu(1).\n");
 }
 
+/* Who starts us with these closed would find our own files in their place. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_streams();
 	log_init("ne-emu", LOG_WARN);
 	if (argc < 2) {
 		print_help(stderr);

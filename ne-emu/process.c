@@ -54,7 +54,9 @@ struct machine {
 	struct loop *loop;
 	char name[64];
 	uint32_t cid;
-	struct ne_eif *image;
+	const struct ne_eif *image; /* NULL once it is loaded */
+	void (*loaded)(void *data);
+	void *loaded_data;
 
 	int runtime;
 	char runtime_path[PATH_MAX];
@@ -209,6 +211,8 @@ static bool receive_message(struct machine *machine)
 		/* exec has closed its end, or its process is gone. */
 		loop_remove(machine->control_source);
 		machine->control_source = NULL;
+		machine->image = NULL;
+		machine->loaded(machine->loaded_data);
 		return false;
 	}
 	message.text[sizeof(message.text) - 1] = '\0';
@@ -354,9 +358,9 @@ static int build(struct machine *machine, const struct machine_spec *spec,
 	struct trap_handler handlers[2];
 	int r;
 
-	r = ne_eif_open_fd(&machine->image, spec->image, err);
-	if (r)
-		return r;
+	machine->image = spec->image;
+	machine->loaded = spec->loaded;
+	machine->loaded_data = spec->loaded_data;
 	machine->runtime = runtime_open(machine->runtime_path,
 					sizeof(machine->runtime_path), err);
 	if (machine->runtime < 0)
@@ -409,7 +413,6 @@ static void process_free(struct machine *machine)
 		fabric_forget(&machine->fabric, machine->cid);
 		fabric_sweep(&machine->fabric, VSOCK_CID_HYPERVISOR);
 	}
-	ne_eif_close(machine->image);
 	close_keeping_errno(machine->kernel.dev);
 	close_keeping_errno(machine->pidfd);
 	close_keeping_errno(machine->control);

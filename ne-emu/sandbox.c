@@ -64,6 +64,10 @@
 
 static void send_message(const struct sandbox_spec *spec,
 			 enum sandbox_message_type type, const char *format,
+			 va_list args) __attribute__((format(printf, 3, 0)));
+
+static void send_message(const struct sandbox_spec *spec,
+			 enum sandbox_message_type type, const char *format,
 			 va_list args)
 {
 	struct sandbox_message message = { .type = type };
@@ -459,6 +463,22 @@ static void open_stdio(const struct sandbox_spec *spec)
 			fail(spec, "dup2: %s", strerror(errno));
 }
 
+/*
+ * What else the supervisor has open is nothing for this process to hold: a
+ * claim, or an end of a pipe whose closing somebody waits for.
+ */
+static void close_all_but(int a, int b)
+{
+	unsigned int low = (unsigned int)(a < b ? a : b);
+	unsigned int high = (unsigned int)(a < b ? b : a);
+
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+}
+
 static void execute(const struct sandbox_spec *spec, int dev)
 {
 	const struct ne_eif_section *text = ne_eif_cmdline(spec->image);
@@ -485,8 +505,7 @@ static void execute(const struct sandbox_spec *spec, int dev)
 	close(dev);
 	open_stdio(spec);
 	/* The supervisor's socket stays for fail(), and closes at exec. */
-	close_range(3, (unsigned int)spec->supervisor - 1, 0);
-	close_range((unsigned int)spec->supervisor + 1, ~0U, 0);
+	close_all_but(spec->supervisor, spec->supervisor);
 	execve(cmdline.init, cmdline.argv, cmdline.envp);
 	fail(spec, "cannot execute %s of the image: %s%s", cmdline.init,
 	     strerror(errno),
@@ -501,6 +520,7 @@ void sandbox_run(const struct sandbox_spec *spec)
 	int dev;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close_all_but(spec->supervisor, spec->terminal);
 	if (recv(spec->supervisor, &byte, 1, 0) != 1)
 		_exit(1);
 	/* The first thing that needs the capabilities that we should have. */

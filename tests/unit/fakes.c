@@ -121,29 +121,17 @@ struct machine {
 struct fake_machine fake_machine;
 static struct machine *last;
 
-static bool is_sealed(int fd)
-{
-	const int wanted = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-			   F_SEAL_WRITE;
-
-	return (fcntl(fd, F_GET_SEALS) & wanted) == wanted;
-}
-
 static int prepare(struct machine **machine, struct loop *loop,
 		   const struct machine_spec *spec,
 		   void (*ended)(const struct machine_end *end, void *data),
 		   void *data, struct ne_error *err)
 {
-	struct stat st;
-
 	if (fake_machine.fail_prepare)
 		return ne_error_set(err, -fake_machine.fail_prepare,
 				    "the fake machine will not");
-	assert_int_equal(fstat(spec->image, &st), 0);
 	fake_machine.prepared++;
 	fake_machine.spec = *spec;
-	fake_machine.image_size = (size_t)st.st_size;
-	fake_machine.image_is_sealed = is_sealed(spec->image);
+	fake_machine.image_size = ne_eif_size(spec->image);
 	snprintf(fake_machine.name, sizeof(fake_machine.name), "%s",
 		 spec->name);
 	last = calloc(1, sizeof(*last));

@@ -32,7 +32,6 @@ struct fake_machine {
 	struct machine_spec spec;
 	char name[64];
 	size_t image_size;
-	bool image_is_sealed;
 };
 
 extern struct fake_machine fake_machine;
