@@ -51,7 +51,7 @@ build_image -o "$image" --init "$top_builddir/tests/conformance/init"
 # sample_boots PROGRAM
 sample_boots() {
 	name="the kernel's sample client boots an image"
-	stdbuf -oL "$NE_EMU" run -q -- "$1" "$image" >"$out" 2>"$err" \
+	"$NE_EMU" run -q -- stdbuf -oL "$1" "$image" >"$out" 2>"$err" \
 		</dev/null &
 	pid=$!
 	i=0
