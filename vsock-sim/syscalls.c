@@ -49,6 +49,7 @@ struct waiting {
 	struct waiting *next;
 	struct trap_call *call;
 	int fd; /* duplicate of the caller's socket */
+	ino_t socket;
 	struct loop_source *source;
 	struct loop_source *deadline; /* of an accept */
 	struct vsock_address remote;  /* of a connect */
@@ -57,12 +58,16 @@ struct waiting {
 
 /*
  * What was done for a caller that a signal took away before the answer. It
- * makes the same call again, or does not; these are few and rare.
+ * makes the same call again, or does not; these are few and rare. A connection
+ * that accept was to return we have still, or the caller has it already, under
+ * a number that it does not know.
  */
 struct undelivered {
 	ino_t socket;
 	int nr;
-	int accepted; /* the connection that accept was to return, or -1 */
+	int accepted; /* ours, or -1 */
+	int given;    /* the caller's number, or -1 */
+	ino_t connection;
 };
 
 #define UNDELIVERED_MAX 16
@@ -72,6 +77,8 @@ struct vsock_syscalls {
 	const struct fabric *fabric;
 	uint32_t local_cid;
 	bool trap_open;
+	int (*make_socket)(int type, void *data);
+	void *make_data;
 	struct stat device; /* the file that stands for /dev/vsock */
 	char device_path[VSOCK_FOLDER_MAX + 16];
 	struct waiting *waiting;
@@ -86,19 +93,19 @@ static void forget_undelivered(struct undelivered *slot)
 {
 	if (slot->nr && slot->accepted >= 0)
 		close(slot->accepted);
-	*slot = (struct undelivered){ .accepted = -1 };
+	*slot = (struct undelivered){ .accepted = -1, .given = -1 };
 }
 
-static void keep_undelivered(struct vsock_syscalls *vsock, ino_t socket, int nr,
-			     int accepted)
+static struct undelivered *keep_undelivered(struct vsock_syscalls *vsock,
+					    ino_t socket, int nr)
 {
 	struct undelivered *slot =
 		&vsock->undelivered[vsock->next_undelivered++ % UNDELIVERED_MAX];
 
 	forget_undelivered(slot);
-	*slot = (struct undelivered){ .socket = socket,
-				      .nr = nr,
-				      .accepted = accepted };
+	slot->socket = socket;
+	slot->nr = nr;
+	return slot;
 }
 
 static struct undelivered *find_undelivered(struct vsock_syscalls *vsock,
@@ -122,13 +129,40 @@ static bool was_done(struct vsock_syscalls *vsock, ino_t socket, int nr)
 	return true;
 }
 
-static bool return_or_keep(struct vsock_syscalls *vsock, struct trap_call *call,
-			   ino_t socket)
+/* --- Answers ------------------------------------------------------------- */
+
+/*
+ * Our duplicate of the caller's socket is closed before the answer: what the
+ * caller closes next has to be closed then, and to leave its epoll sets.
+ */
+static void let_go(int *fd)
+{
+	if (*fd >= 0)
+		close(take_fd(fd));
+}
+
+/* r is 0 or a negative errno. */
+static bool finish(struct trap_call *call, int *fd, int r)
+{
+	let_go(fd);
+	if (r)
+		trap_fail(call, -r);
+	else
+		trap_return(call, 0);
+	return true;
+}
+
+/* The same for calls that must not be done again if they come again. */
+static bool finish_once(struct vsock_syscalls *vsock, struct trap_call *call,
+			int *fd, ino_t socket, int r)
 {
 	int nr = call->nr;
 
-	if (trap_return(call, 0) == -ENOENT)
-		keep_undelivered(vsock, socket, nr, -1);
+	let_go(fd);
+	if (r)
+		trap_fail(call, -r);
+	else if (trap_return(call, 0) == -ENOENT)
+		keep_undelivered(vsock, socket, nr);
 	return true;
 }
 
@@ -220,7 +254,6 @@ static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
 	int protocol = (int)call->args[2];
 	cleanup_close int fd = -1;
 
-	(void)vsock;
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return trap_fail(call, EINVAL), true;
 	if (type >= SOCK_TYPE_MAX)
@@ -232,8 +265,11 @@ static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		return trap_fail(call, ESOCKTNOSUPPORT), true;
 
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0);
-	if (fd < 0 || fchmod(fd, MARK_SOCKET))
+	fd = vsock->make_socket(type | (flags & SOCK_NONBLOCK),
+				vsock->make_data);
+	if (fd < 0)
+		return trap_fail(call, -take_fd(&fd)), true;
+	if (fchmod(fd, MARK_SOCKET))
 		return trap_fail(call, errno), true;
 	trap_return_fd(call, fd, flags & SOCK_CLOEXEC);
 	return true;
@@ -241,8 +277,10 @@ static bool on_socket(struct vsock_syscalls *vsock, struct trap_call *call)
 
 /* --- Calls that wait ----------------------------------------------------- */
 
-static void stop_waiting(struct waiting *waiting)
+/* Returns the call, which is still to be answered. */
+static struct trap_call *stop_waiting(struct waiting *waiting)
 {
+	struct trap_call *call = waiting->call;
 	struct waiting **link = &waiting->vsock->waiting;
 
 	while (*link != waiting)
@@ -252,6 +290,7 @@ static void stop_waiting(struct waiting *waiting)
 	loop_remove(waiting->deadline);
 	close(waiting->fd);
 	free(waiting);
+	return call;
 }
 
 /*
@@ -264,10 +303,8 @@ static void drop_interrupted(struct vsock_syscalls *vsock)
 
 	for (struct waiting *w = vsock->waiting; w; w = next) {
 		next = w->next;
-		if (trap_is_waiting(w->call))
-			continue;
-		trap_fail(w->call, EINTR);
-		stop_waiting(w);
+		if (!trap_is_waiting(w->call))
+			trap_fail(stop_waiting(w), EINTR);
 	}
 }
 
@@ -313,7 +350,8 @@ static void check_waiting(uint32_t events, void *data)
 }
 
 static struct waiting *start_waiting(struct vsock_syscalls *vsock,
-				     struct trap_call *call, int *fd)
+				     struct trap_call *call, int *fd,
+				     ino_t socket)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 
@@ -322,6 +360,7 @@ static struct waiting *start_waiting(struct vsock_syscalls *vsock,
 	waiting->vsock = vsock;
 	waiting->call = call;
 	waiting->fd = take_fd(fd);
+	waiting->socket = socket;
 	waiting->next = vsock->waiting;
 	vsock->waiting = waiting;
 	check_later(vsock);
@@ -363,16 +402,14 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 	if (fd < 0)
 		return false;
 	if (was_done(vsock, st.st_ino, call->nr))
-		return return_or_keep(vsock, call, st.st_ino);
+		return finish_once(vsock, call, &fd, st.st_ino, 0);
 	drop_interrupted(vsock);
 	r = check_bind(vsock, call, fd, &address, &any);
 	if (!r)
 		r = fabric_bind(vsock->fabric, fd, &address);
-	if (r)
-		return trap_fail(call, -r), true;
-	if (any)
+	if (!r && any)
 		fchmod(fd, MARK_BOUND_ANY);
-	return return_or_keep(vsock, call, st.st_ino);
+	return finish_once(vsock, call, &fd, st.st_ino, r);
 }
 
 /* --- connect ------------------------------------------------------------- */
@@ -402,21 +439,12 @@ static int set_connect_timeout(int fd, unsigned int milliseconds)
 		       : 0;
 }
 
-static void finish_connect(struct vsock_syscalls *vsock, struct trap_call *call,
-			   ino_t socket, int r)
-{
-	if (r)
-		trap_fail(call, -r);
-	else
-		return_or_keep(vsock, call, socket);
-}
-
 static void retry_connect(uint32_t events, void *data)
 {
 	struct waiting *waiting = data;
 	struct vsock_syscalls *vsock = waiting->vsock;
-	struct stat st;
-	int r;
+	ino_t socket = waiting->socket;
+	int none = -1, r;
 
 	(void)events;
 	waiting->source = NULL;
@@ -430,10 +458,8 @@ static void retry_connect(uint32_t events, void *data)
 		if (waiting->source)
 			return;
 	}
-	fstat(waiting->fd, &st);
-	finish_connect(vsock, waiting->call, st.st_ino,
-		       r == -EAGAIN ? -ETIMEDOUT : r);
-	stop_waiting(waiting);
+	finish_once(vsock, stop_waiting(waiting), &none, socket,
+		    r == -EAGAIN ? -ETIMEDOUT : r);
 }
 
 /* -EAGAIN if it has to be tried again. */
@@ -472,23 +498,21 @@ static bool on_connect(struct vsock_syscalls *vsock, struct trap_call *call)
 	if (fd < 0)
 		return false;
 	if (was_done(vsock, st.st_ino, call->nr))
-		return return_or_keep(vsock, call, st.st_ino);
+		return finish_once(vsock, call, &fd, st.st_ino, 0);
 	drop_interrupted(vsock);
 	r = start_connect(vsock, call, fd, &remote);
 	if (r != -EAGAIN)
-		return finish_connect(vsock, call, st.st_ino, r), true;
+		return finish_once(vsock, call, &fd, st.st_ino, r);
 
 	/* The queue is full. */
-	waiting = start_waiting(vsock, call, &fd);
+	waiting = start_waiting(vsock, call, &fd, st.st_ino);
 	if (!waiting)
 		return trap_fail(call, ENOMEM), true;
 	waiting->remote = remote;
 	waiting->source = loop_timer(vsock->loop, CONNECT_RETRY_MS,
 				     retry_connect, waiting);
-	if (!waiting->source) {
-		stop_waiting(waiting);
-		trap_fail(call, ENOMEM);
-	}
+	if (!waiting->source)
+		trap_fail(stop_waiting(waiting), ENOMEM);
 	return true;
 }
 
@@ -526,68 +550,119 @@ static int accept_without_waiting(int listener)
 static int next_connection(struct vsock_syscalls *vsock, int listener,
 			   ino_t socket)
 {
-	struct undelivered *slot = find_undelivered(vsock, socket, SYS_accept4);
-	int fd;
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++) {
+		struct undelivered *slot = &vsock->undelivered[i];
+		int fd;
 
-	if (!slot)
-		return accept_without_waiting(listener);
-	fd = take_fd(&slot->accepted);
-	forget_undelivered(slot);
-	return fd;
+		if (slot->socket != socket || slot->accepted < 0)
+			continue;
+		fd = take_fd(&slot->accepted);
+		forget_undelivered(slot);
+		return fd;
+	}
+	return accept_without_waiting(listener);
 }
 
-/* Takes a connection and gives it to the caller; -EAGAIN if there is none. */
-static int do_accept(struct vsock_syscalls *vsock, struct trap_call *call,
-		     int listener)
+/* 0, or a negative errno with which the connection is lost. */
+static int tell_peer(const struct vsock_syscalls *vsock,
+		     const struct trap_call *call, int fd)
 {
-	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
 	struct vsock_address peer = { VMADDR_CID_ANY, VMADDR_PORT_ANY };
-	cleanup_close int fd = -1;
-	struct stat st;
 	int r;
 
-	if (fstat(listener, &st))
-		return -errno;
-	fd = next_connection(vsock, listener, st.st_ino);
-	if (fd < 0)
-		return take_fd(&fd);
+	if (!call->args[1])
+		return 0;
 	fabric_peer_address(vsock->fabric, fd, &peer);
-	if (call->args[1])
-		r = write_address(call, call->args[1], call->args[2], peer);
-	else
-		r = 0;
-	if (r == -EFAULT || r == -EINVAL)
-		return r; /* as the kernel does, the connection is lost */
-	fchmod(fd, MARK_SOCKET);
-	if (flags & SOCK_NONBLOCK)
-		fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	if (r == -ENOENT ||
-	    trap_return_fd(call, fd, flags & SOCK_CLOEXEC) == -ENOENT) {
-		if (r == -ENOENT)
-			trap_fail(call, EINTR);
-		keep_undelivered(vsock, st.st_ino, SYS_accept4, take_fd(&fd));
-		check_later(vsock);
+	r = write_address(call, call->args[1], call->args[2], peer);
+	return r == -EFAULT || r == -EINVAL ? r : 0;
+}
+
+static void answer_accept(struct vsock_syscalls *vsock, struct trap_call *call,
+			  ino_t listener, int number, ino_t connection)
+{
+	struct undelivered *slot;
+
+	if (trap_return(call, number) != -ENOENT)
+		return;
+	slot = keep_undelivered(vsock, listener, SYS_accept4);
+	slot->given = number;
+	slot->connection = connection;
+}
+
+/* Does the caller have a connection that it was not told of? */
+static bool accept_given(struct vsock_syscalls *vsock, struct trap_call *call,
+			 int *listener_fd, ino_t listener)
+{
+	for (size_t i = 0; i < UNDELIVERED_MAX; i++) {
+		struct undelivered *slot = &vsock->undelivered[i];
+		struct undelivered given = *slot;
+		cleanup_close int fd = -1;
+		struct stat st;
+
+		if (given.socket != listener || given.given < 0)
+			continue;
+		fd = trap_get_fd(call, given.given);
+		if (fd < 0 || fstat(fd, &st) || st.st_ino != given.connection)
+			continue;
+		forget_undelivered(slot);
+		tell_peer(vsock, call, fd);
+		let_go(&fd);
+		let_go(listener_fd);
+		answer_accept(vsock, call, listener, given.given,
+			      given.connection);
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+/*
+ * Gives the caller a connection, or the negative errno that it is. Both our
+ * duplicates, that one and the listener's, are closed by then.
+ */
+static void give_connection(struct vsock_syscalls *vsock,
+			    struct trap_call *call, ino_t listener,
+			    int connection)
+{
+	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
+	cleanup_close int fd = connection;
+	struct stat st;
+	int number, r = fd < 0 ? fd : tell_peer(vsock, call, fd);
+
+	if (!r && fstat(fd, &st))
+		r = -errno;
+	if (r) {
+		finish(call, &fd, r); /* as in the kernel, it is lost */
+		return;
+	}
+	fchmod(fd, MARK_SOCKET);
+	fcntl(fd, F_SETFL, O_RDWR | (flags & SOCK_NONBLOCK));
+	number = trap_give_fd(call, fd, flags & SOCK_CLOEXEC);
+	if (number < 0) {
+		keep_undelivered(vsock, listener, SYS_accept4)->accepted =
+			take_fd(&fd);
+		check_later(vsock);
+		trap_fail(call, -number);
+		return;
+	}
+	let_go(&fd);
+	answer_accept(vsock, call, listener, number, st.st_ino);
 }
 
 static void accept_ready(uint32_t events, void *data)
 {
 	struct waiting *waiting = data;
-	int r;
+	struct vsock_syscalls *vsock = waiting->vsock;
+	ino_t socket = waiting->socket;
+	int fd;
 
 	(void)events;
 	if (!trap_is_waiting(waiting->call)) {
-		trap_fail(waiting->call, EINTR);
-		stop_waiting(waiting);
+		trap_fail(stop_waiting(waiting), EINTR);
 		return;
 	}
-	r = do_accept(waiting->vsock, waiting->call, waiting->fd);
-	if (r == -EAGAIN)
-		return;
-	if (r)
-		trap_fail(waiting->call, -r);
-	stop_waiting(waiting);
+	fd = next_connection(vsock, waiting->fd, socket);
+	if (fd != -EAGAIN)
+		give_connection(vsock, stop_waiting(waiting), socket, fd);
 }
 
 static void accept_too_late(uint32_t events, void *data)
@@ -596,8 +671,7 @@ static void accept_too_late(uint32_t events, void *data)
 
 	(void)events;
 	waiting->deadline = NULL;
-	trap_fail(waiting->call, EAGAIN);
-	stop_waiting(waiting);
+	trap_fail(stop_waiting(waiting), EAGAIN);
 }
 
 /* SO_RCVTIMEO is how long accept(2) waits, too. False: out of memory. */
@@ -634,48 +708,35 @@ static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 	struct waiting *waiting;
 	struct stat st;
 	cleanup_close int fd = get_socket(vsock, call, &st);
-	int r;
+	int connection;
 
 	if (fd < 0)
 		return false;
 	/* Without an address there is nothing to translate. */
 	if (!call->args[1] && !find_undelivered(vsock, st.st_ino, SYS_accept4))
 		return false;
-	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
-		return trap_fail(call, EINVAL), true;
-	if (!is_listening(fd))
-		return trap_fail(call, EINVAL), true;
-
-	r = do_accept(vsock, call, fd);
-	if (r == 0)
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || !is_listening(fd))
+		return finish(call, &fd, -EINVAL);
+	if (accept_given(vsock, call, &fd, st.st_ino))
 		return true;
-	if (r != -EAGAIN || fcntl(fd, F_GETFL) & O_NONBLOCK)
-		return trap_fail(call, -r), true;
+	connection = next_connection(vsock, fd, st.st_ino);
+	if (connection != -EAGAIN || fcntl(fd, F_GETFL) & O_NONBLOCK) {
+		let_go(&fd);
+		give_connection(vsock, call, st.st_ino, connection);
+		return true;
+	}
 
-	waiting = start_waiting(vsock, call, &fd);
+	waiting = start_waiting(vsock, call, &fd, st.st_ino);
 	if (!waiting)
 		return trap_fail(call, ENOMEM), true;
 	waiting->source = loop_add(vsock->loop, waiting->fd, EPOLLIN,
 				   accept_ready, waiting);
-	if (!waiting->source || !set_deadline(waiting)) {
-		stop_waiting(waiting);
-		trap_fail(call, ENOMEM);
-	}
+	if (!waiting->source || !set_deadline(waiting))
+		trap_fail(stop_waiting(waiting), ENOMEM);
 	return true;
 }
 
 /* --- Names and options --------------------------------------------------- */
-
-static bool return_address(struct trap_call *call, struct vsock_address address)
-{
-	int r = write_address(call, call->args[1], call->args[2], address);
-
-	if (r)
-		trap_fail(call, -r);
-	else
-		trap_return(call, 0);
-	return true;
-}
 
 static bool on_getsockname(struct vsock_syscalls *vsock, struct trap_call *call)
 {
@@ -688,7 +749,9 @@ static bool on_getsockname(struct vsock_syscalls *vsock, struct trap_call *call)
 	if (fabric_local_address(vsock->fabric, fd, &address) &&
 	    (st.st_mode & 07777) == MARK_BOUND_ANY)
 		address.cid = VMADDR_CID_ANY;
-	return return_address(call, address);
+	return finish(call, &fd,
+		      write_address(call, call->args[1], call->args[2],
+				    address));
 }
 
 static bool on_getpeername(struct vsock_syscalls *vsock, struct trap_call *call)
@@ -700,13 +763,15 @@ static bool on_getpeername(struct vsock_syscalls *vsock, struct trap_call *call)
 	if (fd < 0)
 		return false;
 	if (!fabric_peer_address(vsock->fabric, fd, &address))
-		return trap_fail(call, ENOTCONN), true;
-	return return_address(call, address);
+		return finish(call, &fd, -ENOTCONN);
+	return finish(call, &fd,
+		      write_address(call, call->args[1], call->args[2],
+				    address));
 }
 
 /* Gives an option's value, cut to the room there is. */
-static bool return_option(struct trap_call *call, const void *value,
-			  size_t full)
+static int write_option(const struct trap_call *call, const void *value,
+			size_t full)
 {
 	int32_t size;
 	int r = trap_read(call, call->args[4], &size, sizeof(size));
@@ -717,13 +782,7 @@ static bool return_option(struct trap_call *call, const void *value,
 		size = (int32_t)full;
 	if (!r)
 		r = trap_write(call, call->args[3], value, (size_t)size);
-	if (!r)
-		r = trap_write(call, call->args[4], &size, sizeof(size));
-	if (r)
-		trap_fail(call, -r);
-	else
-		trap_return(call, 0);
-	return true;
+	return r ? r : trap_write(call, call->args[4], &size, sizeof(size));
 }
 
 /* Options of vsock(7). Both numbers mean 64 bits on our machines. */
@@ -733,7 +792,7 @@ static bool is_connect_timeout(int option)
 	       option == SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW;
 }
 
-static bool get_vsock_option(struct trap_call *call, int fd)
+static int get_vsock_option(const struct trap_call *call, int fd)
 {
 	unsigned int timeout = connect_timeout(fd);
 	struct timeval value = { .tv_sec = timeout / 1000,
@@ -742,13 +801,13 @@ static bool get_vsock_option(struct trap_call *call, int fd)
 	int r;
 
 	if (!is_connect_timeout((int)call->args[2]))
-		return trap_fail(call, ENOPROTOOPT), true;
+		return -ENOPROTOOPT;
 	r = trap_read(call, call->args[4], &size, sizeof(size));
 	if (r)
-		return trap_fail(call, -r), true;
+		return r;
 	if (size < (int32_t)sizeof(value))
-		return trap_fail(call, EINVAL), true;
-	return return_option(call, &value, sizeof(value));
+		return -EINVAL;
+	return write_option(call, &value, sizeof(value));
 }
 
 static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
@@ -764,9 +823,10 @@ static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
 	fd = get_socket(vsock, call, &st);
 	if (fd < 0)
 		return false;
-	if (level == AF_VSOCK)
-		return get_vsock_option(call, fd);
-	return return_option(call, &domain, sizeof(domain));
+	return finish(call, &fd,
+		      level == AF_VSOCK
+			      ? get_vsock_option(call, fd)
+			      : write_option(call, &domain, sizeof(domain)));
 }
 
 static int set_vsock_option(const struct trap_call *call, int fd)
@@ -793,19 +853,13 @@ static bool on_setsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
 {
 	struct stat st;
 	cleanup_close int fd = -1;
-	int r;
 
 	if ((int)call->args[1] != AF_VSOCK)
 		return false;
 	fd = get_socket(vsock, call, &st);
 	if (fd < 0)
 		return false;
-	r = set_vsock_option(call, fd);
-	if (r)
-		trap_fail(call, -r);
-	else
-		trap_return(call, 0);
-	return true;
+	return finish(call, &fd, set_vsock_option(call, fd));
 }
 
 static bool on_ioctl(struct vsock_syscalls *vsock, struct trap_call *call)
@@ -931,6 +985,21 @@ static int make_device(struct vsock_syscalls *vsock)
 	return fd < 0 ? fd : fstat(fd, &vsock->device);
 }
 
+static int make_own_socket(int type, void *data)
+{
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	(void)data;
+	return fd < 0 ? -errno : fd;
+}
+
+void vsock_syscalls_set_maker(struct vsock_syscalls *vsock,
+			      int (*make)(int type, void *data), void *data)
+{
+	vsock->make_socket = make;
+	vsock->make_data = data;
+}
+
 void vsock_syscalls_set_device(struct vsock_syscalls *vsock,
 			       const struct stat *device)
 {
@@ -949,8 +1018,9 @@ int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
 	new->fabric = fabric;
 	new->local_cid = local_cid;
 	new->trap_open = trap_open;
+	new->make_socket = make_own_socket;
 	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
-		new->undelivered[i].accepted = -1;
+		forget_undelivered(&new->undelivered[i]);
 	if (trap_open && make_device(new)) {
 		int r = ne_error_set(err, errno, "cannot make %s: %s",
 				     new->device_path, ne_strerror(errno));
@@ -966,10 +1036,8 @@ void vsock_syscalls_free(struct vsock_syscalls *vsock)
 {
 	if (!vsock)
 		return;
-	while (vsock->waiting) {
-		trap_fail(vsock->waiting->call, EINTR);
-		stop_waiting(vsock->waiting);
-	}
+	while (vsock->waiting)
+		trap_fail(stop_waiting(vsock->waiting), EINTR);
 	loop_remove(vsock->check);
 	for (size_t i = 0; i < UNDELIVERED_MAX; i++)
 		forget_undelivered(&vsock->undelivered[i]);
