@@ -144,7 +144,8 @@ int trap_new(struct trap **trap, const struct trap_handler *handlers,
 	new->handlers = calloc(n_handlers, sizeof(*handlers));
 	if (!new->handlers)
 		goto fail;
-	memcpy(new->handlers, handlers, n_handlers * sizeof(*handlers));
+	for (size_t i = 0; i < n_handlers; i++)
+		new->handlers[i] = handlers[i];
 	new->n_handlers = n_handlers;
 	r = allocate_messages(new);
 	if (r) {
