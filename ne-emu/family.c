@@ -18,6 +18,7 @@
 
 #include "libne/cleanup.h"
 #include "plumbing/log.h"
+#include "plumbing/message.h"
 #include "plumbing/trap.h"
 
 /* What the keeper gets when the supervisor is dead. */
@@ -117,55 +118,6 @@ void family_kill_descendants(void)
 
 /* --- The command --------------------------------------------------------- */
 
-static void send_listener(int socket, int listener)
-{
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr header = { .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &listener, sizeof(int));
-	if (sendmsg(socket, &header, MSG_NOSIGNAL) < 0)
-		_exit(125);
-}
-
-static int receive_listener(int socket)
-{
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr header = { .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *cmsg;
-	int listener;
-	ssize_t n;
-
-	do
-		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	cmsg = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
-	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS ||
-	    cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -1;
-	memcpy(&listener, CMSG_DATA(cmsg), sizeof(int));
-	return listener;
-}
-
 static _Noreturn void run_command(const struct trap *trap, char *const argv[],
 				  const sigset_t *signals, int socket)
 {
@@ -182,7 +134,8 @@ static _Noreturn void run_command(const struct trap *trap, char *const argv[],
 				: "");
 		_exit(125);
 	}
-	send_listener(socket, listener);
+	if (message_send(socket, "", 1, &listener, 1))
+		_exit(125);
 	close(listener);
 	close(socket);
 	sigprocmask(SIG_SETMASK, signals, NULL);
@@ -258,6 +211,7 @@ int family_start(struct family *family, const struct trap *trap,
 	sigset_t all, before;
 	cleanup_close int ours = -1;
 	int pair[2];
+	char byte;
 
 	family->pidfd = family->listener = -1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -283,7 +237,7 @@ int family_start(struct family *family, const struct trap *trap,
 		return ne_error_set(err, errno, "pidfd_open: %s",
 				    strerror(errno));
 	/* None comes if the command failed; its status says so. */
-	family->listener = receive_listener(ours);
+	message_receive(ours, &byte, 1, &family->listener, 1, 0);
 	return 0;
 }
 

@@ -34,7 +34,8 @@ ne_emu_libneemu_la_SOURCES += \
 	%D%/idmap.c %D%/idmap.h \
 	%D%/kernel_syscalls.c %D%/kernel_syscalls.h \
 	%D%/process.c \
-	%D%/sandbox.c %D%/sandbox.h
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/warden.c %D%/warden.h
 
 bin_PROGRAMS += ne-emu/ne-emu
 ne_emu_ne_emu_SOURCES = \

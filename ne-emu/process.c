@@ -6,31 +6,28 @@
  * Theory of operation
  *
  * prepare() makes everything that an enclave has around it (console, vsock,
- * the trap) and a process in fresh namespaces that waits for one byte. go()
- * sends it; from there sandbox.c tells the story on the other side. What
- * comes back over the socket pair is the trap's listener, which is then
- * served, or why there will be no enclave.
+ * the trap) and its warden, a process in fresh namespaces that waits. go()
+ * has the warden start the enclave's PID 1; from there sandbox.c tells the
+ * story on the other side. What comes back over a socket pair is the trap's
+ * listener, which is then served, or why there will be no enclave.
  *
  * The enclave has ended when its PID 1 has: the kernel kills all others of
  * the PID namespace, unmounts what nobody uses any more, and frees the
- * network namespace by itself. PID 1 in turn dies with this process
- * (PR_SET_PDEATHSIG), however that ends.
+ * network namespace by itself. The warden says how it ended, and sees to it
+ * that the enclave ends with this process (warden.h).
  */
 #include "ne-emu/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ne/eif.h>
@@ -42,9 +39,11 @@
 #include "ne-emu/idmap.h"
 #include "ne-emu/kernel_syscalls.h"
 #include "ne-emu/sandbox.h"
+#include "ne-emu/warden.h"
 #include "plumbing/claim.h"
 #include "plumbing/log.h"
 #include "plumbing/loop.h"
+#include "plumbing/message.h"
 #include "plumbing/trap.h"
 #include "vsock-sim/door.h"
 #include "vsock-sim/fabric.h"
@@ -68,9 +67,8 @@ struct machine {
 	struct door *door;
 	struct cgroup *cgroup;
 
-	pid_t pid;
-	int pidfd;
-	struct loop_source *pid_source;
+	struct warden warden;
+	struct loop_source *warden_source;
 	int control; /* our end of the socket pair */
 	struct loop_source *control_source;
 
@@ -84,9 +82,11 @@ struct machine {
 
 /* --- The end ------------------------------------------------------------- */
 
-static void say_how(const struct machine *machine, const siginfo_t *info,
-		    char *reason, size_t size, bool *failed)
+static void say_how(const struct machine *machine, char *reason, size_t size,
+		    bool *failed)
 {
+	const struct warden *warden = &machine->warden;
+
 	*failed = true;
 	if (machine->failure[0])
 		snprintf(reason, size, "%s", machine->failure);
@@ -95,19 +95,20 @@ static void say_how(const struct machine *machine, const siginfo_t *info,
 		*failed = false;
 	} else if (cgroup_ran_out(machine->cgroup))
 		snprintf(reason, size, "it ran out of memory");
-	else if (info->si_code == CLD_EXITED) {
+	else if (!warden->enclave_ended)
+		snprintf(reason, size, "it was killed");
+	else if (warden->code == CLD_EXITED) {
 		snprintf(reason, size, "its init exited with status %d",
-			 info->si_status);
-		*failed = info->si_status != 0;
-	} else if (info->si_status == SIGHUP || info->si_status == SIGINT) {
+			 warden->status);
+		*failed = warden->status != 0;
+	} else if (warden->status == SIGHUP || warden->status == SIGINT) {
 		/* What reboot(2) makes of PID 1 in its namespace. */
 		snprintf(reason, size, "it %s",
-			 info->si_status == SIGHUP ? "rebooted"
-						   : "powered off");
+			 warden->status == SIGHUP ? "rebooted" : "powered off");
 		*failed = false;
 	} else
 		snprintf(reason, size, "its init was killed by signal %d (%s)",
-			 info->si_status, strsignal(info->si_status));
+			 warden->status, strsignal(warden->status));
 }
 
 static void add_last_words(const struct machine *machine, char *reason,
@@ -125,23 +126,20 @@ static void add_last_words(const struct machine *machine, char *reason,
 
 static void receive(struct machine *machine);
 
-static void pid_ended(uint32_t events, void *data)
+static void warden_ended(uint32_t events, void *data)
 {
 	struct machine *machine = data;
 	struct machine_end end = { 0 };
-	siginfo_t info = { 0 };
 	char reason[768];
 
 	(void)events;
-	if (waitid(P_PIDFD, (id_t)machine->pidfd, &info, WEXITED | WNOHANG) ||
-	    !info.si_pid)
+	if (!warden_reap(&machine->warden, false))
 		return;
-	machine->pid = 0;
-	loop_remove(machine->pid_source);
-	machine->pid_source = NULL;
+	loop_remove(machine->warden_source);
+	machine->warden_source = NULL;
 	/* Its last message may not have been read yet. */
 	receive(machine);
-	say_how(machine, &info, reason, sizeof(reason), &end.failed);
+	say_how(machine, reason, sizeof(reason), &end.failed);
 	if (end.failed && !machine->failure[0])
 		add_last_words(machine, reason, sizeof(reason));
 	console_end(machine->console);
@@ -159,54 +157,34 @@ static void add_note(struct machine *machine, const char *text)
 		 used ? "; " : "", text);
 }
 
-static void start_serving(struct machine *machine, const int fds[2])
+static void start_serving(struct machine *machine, const int *fds)
 {
 	struct stat vsock;
 
 	if (machine->notes[0])
 		log_warn("%s: %s", machine->name, machine->notes);
 	machine->kernel.dev = fds[1];
+	machine->kernel.pidfd = fds[2];
 	if (fstatat(fds[1], "vsock", &vsock, 0) == 0)
 		vsock_syscalls_set_device(machine->vsock, &vsock);
 	/* fds[0] belongs to the trap from here on. */
 	if (trap_attach(machine->trap, machine->loop, fds[0])) {
 		snprintf(machine->failure, sizeof(machine->failure),
 			 "cannot serve its syscalls");
-		kill(machine->pid, SIGKILL);
+		warden_kill(&machine->warden);
 	}
-}
-
-static bool take_descriptors(struct msghdr *header, int fds[2])
-{
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
-
-	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET ||
-	    cmsg->cmsg_type != SCM_RIGHTS ||
-	    cmsg->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-		return false;
-	memcpy(fds, CMSG_DATA(cmsg), 2 * sizeof(int));
-	return true;
 }
 
 /* True if there was one. */
 static bool receive_message(struct machine *machine)
 {
 	struct sandbox_message message = { 0 };
-	struct iovec iov = { &message, sizeof(message) };
-	int fds[2];
-	union {
-		char bytes[CMSG_SPACE(sizeof(fds))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr header = { .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
-	ssize_t n = recvmsg(machine->control, &header,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fds[SANDBOX_RUNNING_FDS];
+	ssize_t n = message_receive(machine->control, &message, sizeof(message),
+				    fds, SANDBOX_RUNNING_FDS, MSG_DONTWAIT);
 
 	if (n < 0)
-		return errno == EINTR;
+		return false;
 	if (n == 0) {
 		/* exec has closed its end, or its process is gone. */
 		loop_remove(machine->control_source);
@@ -221,7 +199,7 @@ static bool receive_message(struct machine *machine)
 		       sizeof(machine->failure));
 	else if (message.type == SANDBOX_NOTE)
 		add_note(machine, message.text);
-	else if (take_descriptors(&header, fds))
+	else if (fds[0] >= 0)
 		start_serving(machine, fds);
 	return true;
 }
@@ -240,43 +218,11 @@ static void control_ready(uint32_t events, void *data)
 
 /* --- Preparing ----------------------------------------------------------- */
 
-static bool file_says(const char *path, char wanted)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char first;
-
-	return fd >= 0 && read(fd, &first, 1) == 1 && first == wanted;
-}
-
-/* What forbids user namespaces here, and what to do about it. */
-static const char *who_forbids(int error)
-{
-	if (error == ENOSPC || error == EUSERS ||
-	    file_says("/proc/sys/user/max_user_namespaces", '0'))
-		return "none are allowed, or too many are in use; try: sudo sysctl user.max_user_namespaces=15000";
-	if (file_says("/proc/sys/kernel/unprivileged_userns_clone", '0'))
-		return "only root may make them; try: sudo sysctl kernel.unprivileged_userns_clone=1";
-	if (file_says("/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-		      '1'))
-		return "AppArmor forbids them; try: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-	/* Container engines answer clone3 with ENOSYS. */
-	if (error == EPERM || error == ENOSYS)
-		return "a container's seccomp profile forbids them; try: docker run --security-opt seccomp=unconfined";
-	return strerror(error);
-}
-
-static int explain_clone(int error, struct ne_error *err)
-{
-	return ne_error_set(err, error,
-			    "cannot make the enclave's user namespace: %s",
-			    who_forbids(error));
-}
-
 /* What the enclave's root must own: its ids and its console. */
 static int give_to_enclave(struct machine *machine, struct ne_error *err)
 {
 	struct idmap_root root;
-	int r = idmap_write(machine->pid, &root, err);
+	int r = idmap_write(machine->warden.pid, &root, err);
 
 	if (r)
 		return r;
@@ -288,16 +234,35 @@ static int give_to_enclave(struct machine *machine, struct ne_error *err)
 	return 0;
 }
 
-static int start_process(struct machine *machine,
-			 const struct machine_spec *spec, struct ne_error *err)
+static void run_sandbox(const void *data)
 {
-	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS |
-			 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-			 CLONE_NEWUTS,
-		.pidfd = (uintptr_t)&machine->pidfd,
-		.exit_signal = SIGCHLD,
-	};
+	sandbox_run(data);
+}
+
+/* Its copy of the image is not for the warden to keep. */
+static void forget_image(const void *data)
+{
+	const struct sandbox_spec *sandbox = data;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)ne_eif_data(sandbox->image);
+	uintptr_t end = start + ne_eif_size(sandbox->image);
+
+	start = (start + page - 1) / page * page;
+	end = end / page * page;
+	if (start < end)
+		munmap((void *)start, end - start);
+}
+
+static int make_socket(int type, void *data)
+{
+	struct machine *machine = data;
+
+	return warden_make_socket(&machine->warden, type);
+}
+
+static int start_warden(struct machine *machine,
+			const struct machine_spec *spec, struct ne_error *err)
+{
 	struct sandbox_spec sandbox = {
 		.image = machine->image,
 		.memory = spec->memory,
@@ -307,31 +272,29 @@ static int start_process(struct machine *machine,
 		.terminal = console_terminal(machine->console),
 		.trap = machine->trap,
 	};
+	struct warden_enclave enclave = { .run = run_sandbox,
+					  .forget = forget_image,
+					  .data = &sandbox };
 	cleanup_close int theirs = -1;
-	int pair[2];
-	long pid;
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return ne_error_set(err, errno, "socketpair: %s",
 				    strerror(errno));
 	machine->control = pair[0];
 	theirs = sandbox.supervisor = pair[1];
-
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0)
-		return explain_clone(errno, err);
-	if (pid == 0) {
-		close(machine->control);
-		sandbox_run(&sandbox);
-	}
-	machine->pid = (pid_t)pid;
-	machine->pid_source = loop_add(machine->loop, machine->pidfd, EPOLLIN,
-				       pid_ended, machine);
+	enclave.keep[0] = sandbox.supervisor;
+	enclave.keep[1] = sandbox.terminal;
+	r = warden_start(&machine->warden, &enclave, err);
+	if (r)
+		return r;
+	machine->warden_source = loop_add(machine->loop, machine->warden.pidfd,
+					  EPOLLIN, warden_ended, machine);
 	machine->control_source = loop_add(machine->loop, machine->control,
 					   EPOLLIN, control_ready, machine);
-	machine->kernel.pidfd = machine->pidfd;
-	if (!machine->pid_source || !machine->control_source)
+	if (!machine->warden_source || !machine->control_source)
 		return ne_error_set(err, ENOMEM, "out of memory");
+	vsock_syscalls_set_maker(machine->vsock, make_socket, machine);
 	return give_to_enclave(machine, err);
 }
 
@@ -342,7 +305,8 @@ static void limit_memory(struct machine *machine,
 	const char *why;
 
 	snprintf(name, sizeof(name), "%" PRIu32, machine->cid);
-	machine->cgroup = cgroup_new(name, spec->memory, machine->pid, &why);
+	machine->cgroup =
+		cgroup_new(name, spec->memory, machine->warden.pid, &why);
 	if (machine->cgroup)
 		return;
 	snprintf(text, sizeof(text),
@@ -386,22 +350,15 @@ static int build(struct machine *machine, const struct machine_spec *spec,
 		     machine->cid, err);
 	if (r)
 		return r;
-	return start_process(machine, spec, err);
+	return start_warden(machine, spec, err);
 }
 
 static void process_free(struct machine *machine)
 {
-	siginfo_t info;
-
 	if (!machine)
 		return;
-	if (machine->pid) {
-		kill(machine->pid, SIGKILL);
-		while (waitid(P_PIDFD, (id_t)machine->pidfd, &info, WEXITED) &&
-		       errno == EINTR)
-			;
-	}
-	loop_remove(machine->pid_source);
+	loop_remove(machine->warden_source);
+	warden_free(&machine->warden);
 	loop_remove(machine->control_source);
 	/* First those who may hold calls of the trap's. */
 	vsock_syscalls_free(machine->vsock);
@@ -414,7 +371,7 @@ static void process_free(struct machine *machine)
 		fabric_sweep(&machine->fabric, VSOCK_CID_HYPERVISOR);
 	}
 	close_keeping_errno(machine->kernel.dev);
-	close_keeping_errno(machine->pidfd);
+	close_keeping_errno(machine->kernel.pidfd);
 	close_keeping_errno(machine->control);
 	close_keeping_errno(machine->runtime);
 	free(machine);
@@ -434,7 +391,7 @@ static int process_prepare(struct machine **machine, struct loop *loop,
 	*new = (struct machine){ .loop = loop,
 				 .cid = (uint32_t)spec->cid,
 				 .runtime = -1,
-				 .pidfd = -1,
+				 .warden = { .pidfd = -1, .socket = -1 },
 				 .control = -1,
 				 .kernel = { .pidfd = -1, .dev = -1 },
 				 .ended = ended,
@@ -452,15 +409,13 @@ static int process_prepare(struct machine **machine, struct loop *loop,
 
 static void process_go(struct machine *machine)
 {
-	/* If it is dead already, pid_ended() will tell. */
-	send(machine->control, "", 1, MSG_NOSIGNAL);
+	warden_go(&machine->warden);
 }
 
 static void process_stop(struct machine *machine)
 {
 	machine->stopped = true;
-	if (machine->pid)
-		kill(machine->pid, SIGKILL);
+	warden_kill(&machine->warden);
 }
 
 const struct machine_ops process_machine = {

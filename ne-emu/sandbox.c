@@ -4,8 +4,8 @@
  *
  * The process starts with the identity of the user who runs the emulator, in
  * fresh user, mount, PID, network, IPC and UTS namespaces, over which it has
- * every capability, and, once it has been put into its cgroup, takes a cgroup
- * namespace that begins there. It then builds the enclave's world around itself:
+ * every capability, and in its cgroup. It takes a cgroup namespace that begins
+ * there, and then builds the enclave's world around itself:
  *
  * 1. While it can still see the host's files with that identity, it takes
  *    detached copies of the few that the enclave will have: harmless device
@@ -38,7 +38,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,6 +51,8 @@
 #include "libne/cleanup.h"
 #include "ne-emu/cmdline.h"
 #include "ne-emu/initramfs.h"
+#include "plumbing/descriptors.h"
+#include "plumbing/message.h"
 #include "plumbing/trap.h"
 
 #if defined(__x86_64__)
@@ -105,24 +106,15 @@ static _Noreturn void fail(const struct sandbox_spec *spec, const char *format,
 static void send_running(const struct sandbox_spec *spec, int listener, int dev)
 {
 	struct sandbox_message message = { .type = SANDBOX_RUNNING };
-	struct iovec iov = { &message, sizeof(message) };
-	int fds[2] = { listener, dev };
-	union {
-		char bytes[CMSG_SPACE(sizeof(fds))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct msghdr header = { .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+	int fds[SANDBOX_RUNNING_FDS] = { listener, dev };
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
-	if (sendmsg(spec->supervisor, &header, MSG_NOSIGNAL) < 0)
+	fds[2] = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (fds[2] < 0)
+		fail(spec, "pidfd_open: %s", strerror(errno));
+	if (message_send(spec->supervisor, &message, sizeof(message), fds,
+			 SANDBOX_RUNNING_FDS))
 		_exit(1);
+	close(fds[2]);
 }
 
 /* --- 1. What the enclave will have of the host --------------------------- */
@@ -178,8 +170,6 @@ static void become_root(const struct sandbox_spec *spec)
 	if (setresgid(0, 0, 0) || setresuid(0, 0, 0))
 		fail(spec, "cannot become root of the enclave: %s",
 		     strerror(errno));
-	/* After the change of identity, which clears it. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 /* --- 3. The cellar ------------------------------------------------------- */
@@ -463,22 +453,6 @@ static void open_stdio(const struct sandbox_spec *spec)
 			fail(spec, "dup2: %s", strerror(errno));
 }
 
-/*
- * What else the supervisor has open is nothing for this process to hold: a
- * claim, or an end of a pipe whose closing somebody waits for.
- */
-static void close_all_but(int a, int b)
-{
-	unsigned int low = (unsigned int)(a < b ? a : b);
-	unsigned int high = (unsigned int)(a < b ? b : a);
-
-	if (low > 3)
-		close_range(3, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
-}
-
 static void execute(const struct sandbox_spec *spec, int dev)
 {
 	const struct ne_eif_section *text = ne_eif_cmdline(spec->image);
@@ -516,14 +490,8 @@ static void execute(const struct sandbox_spec *spec, int dev)
 void sandbox_run(const struct sandbox_spec *spec)
 {
 	int copies[ARRAY_SIZE(host_nodes)];
-	char byte;
 	int dev;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close_all_but(spec->supervisor, spec->terminal);
-	if (recv(spec->supervisor, &byte, 1, 0) != 1)
-		_exit(1);
-	/* The first thing that needs the capabilities that we should have. */
 	if (unshare(CLONE_NEWCGROUP))
 		fail(spec,
 		     "the user namespace has no capabilities (%s): AppArmor restricts it; try: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",

@@ -14,9 +14,8 @@ struct trap;
 /*
  * What it needs to know; everything is inherited from the parent process.
  *
- * supervisor: our end of a SOCK_SEQPACKET pair, close-on-exec. The process
- *	waits for one byte from it before it begins, and ends silently if it
- *	sees the end of file instead. It sends struct sandbox_message.
+ * supervisor: an end of a SOCK_SEQPACKET pair, close-on-exec, to which it
+ *	sends struct sandbox_message.
  */
 struct sandbox_spec {
 	const struct ne_eif *image;
@@ -32,8 +31,9 @@ struct sandbox_spec {
 };
 
 /*
- * SANDBOX_RUNNING: on its way into exec; comes with two descriptors: the
- * trap's listener, and the folder (O_PATH) that stands for devtmpfs.
+ * SANDBOX_RUNNING: on its way into exec; comes with three descriptors: the
+ * trap's listener, the folder (O_PATH) that stands for devtmpfs, and its own
+ * pidfd.
  * SANDBOX_NOTE: text is something the user should know.
  * SANDBOX_FAILED: text says why there will be no enclave; it exits.
  */
@@ -42,6 +42,8 @@ enum sandbox_message_type {
 	SANDBOX_NOTE,
 	SANDBOX_FAILED,
 };
+
+#define SANDBOX_RUNNING_FDS 3
 
 struct sandbox_message {
 	enum sandbox_message_type type;

@@ -57,6 +57,12 @@ tests_system_forbid_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_system_forbid_LDADD = $(SECCOMP_LIBS)
 NE_TESTS += %D%/system/refusals.sh
 EXTRA_DIST += %D%/system/refusals.sh
+check_PROGRAMS += tests/system/hostile_init
+tests_system_hostile_init_SOURCES = %D%/system/hostile_init.c
+tests_system_hostile_init_CFLAGS = $(WARN_CFLAGS)
+tests_system_hostile_init_LDFLAGS = -all-static
+NE_TESTS += %D%/system/hostile.sh
+EXTRA_DIST += %D%/system/hostile.sh
 if HAVE_CMOCKA
 run_tests = \
 	%D%/unit/test_memory \

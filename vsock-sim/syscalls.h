@@ -49,6 +49,14 @@ int vsock_syscalls_new(struct vsock_syscalls **vsock, struct loop *loop,
 		       bool trap_open, struct ne_error *err);
 void vsock_syscalls_set_device(struct vsock_syscalls *vsock,
 			       const struct stat *device);
+/*
+ * Where AF_UNIX sockets come from that programs get instead of vsock ones: a
+ * socket of that type (close-on-exec), or a negative errno. By default they
+ * are of our own network namespace, and so are the abstract names in reach
+ * of who gets hold of one.
+ */
+void vsock_syscalls_set_maker(struct vsock_syscalls *vsock,
+			      int (*make)(int type, void *data), void *data);
 void vsock_syscalls_free(struct vsock_syscalls *vsock);
 
 /* Valid as long as vsock. */
