@@ -13,6 +13,7 @@
 #include <ne/error.h>
 
 #include "libne/cleanup.h"
+#include "plumbing/listener.h"
 #include "plumbing/loop.h"
 #include "vsock-sim/fabric.h"
 
@@ -32,8 +33,7 @@ struct console {
 	int terminal;
 	char path[32];
 	struct loop_source *source;
-	int listener;
-	struct loop_source *listener_source;
+	struct listener *listener;
 	struct console_client *clients;
 	bool ended;
 	uint64_t written; /* bytes of output so far; a ring keeps the last */
@@ -106,16 +106,11 @@ static void client_ready(uint32_t events, void *data)
 	serve(client);
 }
 
-static void client_connects(uint32_t events, void *data)
+static void client_connects(int fd, void *data)
 {
 	struct console *console = data;
 	struct console_client *client;
-	int fd = accept4(console->listener, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)events;
-	if (fd < 0)
-		return;
 	client = calloc(1, sizeof(*client));
 	if (!client) {
 		close(fd);
@@ -192,14 +187,19 @@ static int start_serving(struct console *console, const struct fabric *fabric,
 	struct vsock_address address = { VSOCK_CID_HYPERVISOR,
 					 CONSOLE_PORT_BASE + cid };
 
-	console->listener = fabric_listen(fabric, address, SOMAXCONN);
-	if (console->listener < 0)
-		return console->listener;
+	cleanup_close int fd = fabric_listen(fabric, address, SOMAXCONN);
+
+	if (fd < 0)
+		return take_fd(&fd);
 	console->source = loop_add(console->loop, console->master, EPOLLIN,
 				   output_ready, console);
-	console->listener_source = loop_add(console->loop, console->listener,
-					    EPOLLIN, client_connects, console);
-	return console->source && console->listener_source ? 0 : -errno;
+	if (console->source)
+		console->listener = listener_new(console->loop, fd,
+						 client_connects, console);
+	if (!console->listener)
+		return -errno;
+	take_fd(&fd);
+	return 0;
 }
 
 int console_new(struct console **console, struct loop *loop,
@@ -211,7 +211,7 @@ int console_new(struct console **console, struct loop *loop,
 	if (!new)
 		return ne_error_set(err, ENOMEM, "out of memory");
 	new->loop = loop;
-	new->master = new->terminal = new->listener = -1;
+	new->master = new->terminal = -1;
 	r = open_terminal(new);
 	if (!r)
 		r = start_serving(new, fabric, cid);
@@ -278,8 +278,7 @@ void console_free(struct console *console)
 		free_client(console->clients);
 	}
 	loop_remove(console->source);
-	loop_remove(console->listener_source);
-	close_keeping_errno(console->listener);
+	listener_free(console->listener);
 	close_keeping_errno(console->terminal);
 	close_keeping_errno(console->master);
 	free(console);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -288,6 +289,17 @@ static int watch(struct stage *stage, const sigset_t *signals,
 	return 0;
 }
 
+/* Programs and enclaves that wait for connections have one each here. */
+static void allow_many_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int start(struct stage *stage, char **command, struct ne_error *err)
 {
 	sigset_t signals;
@@ -296,8 +308,9 @@ static int start(struct stage *stage, char **command, struct ne_error *err)
 	r = family_start(&stage->family, stage->trap, command, err);
 	if (r)
 		return r;
-	/* Only now: the command must not inherit the masks. */
+	/* Only now: the command must not inherit these. */
 	umask(077);
+	allow_many_descriptors();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGQUIT);

@@ -357,6 +357,16 @@ static void unpack(const struct sandbox_spec *spec, int root, int *dev)
 		     (unsigned long long)counts.placeholders);
 }
 
+/*
+ * The current directory's tmpfs may take large folios for what is written to
+ * it, inside of files only (Linux 6.14). An optimisation: it may fail.
+ */
+static void allow_huge_pages(bool allow)
+{
+	mount("tmpfs", ".", NULL, MS_REMOUNT,
+	      allow ? "huge=within_size" : "huge=never");
+}
+
 static void make_root(const struct sandbox_spec *spec, int *dev)
 {
 	char options[64];
@@ -369,7 +379,10 @@ static void make_root(const struct sandbox_spec *spec, int *dev)
 	if (root < 0 || fchdir(root))
 		fail(spec, "open root: %s", strerror(errno));
 	make_default_root(spec, root, dev);
+	/* Not for the enclave itself: its holes shall cost what they cost. */
+	allow_huge_pages(true);
 	unpack(spec, root, dev);
+	allow_huge_pages(false);
 	if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
 		fail(spec, "cannot enter the enclave's root: %s",
 		     strerror(errno));
@@ -435,6 +448,17 @@ static void set_affinity(const struct sandbox_spec *spec)
 	sched_setaffinity(0, sizeof(wanted), &wanted);
 }
 
+/* What a kernel gives its first process; the supervisor's are its own. */
+static void reset_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 1024) {
+		limit.rlim_cur = 1024;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static void reset_signals(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -464,6 +488,7 @@ static void execute(const struct sandbox_spec *spec, int dev)
 	check_init(spec, cmdline.init);
 	set_affinity(spec);
 	reset_signals();
+	reset_limits();
 	umask(022);
 	setsid();
 	/* Whatever the kernel's default is; ours may have a name. */

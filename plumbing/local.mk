@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += plumbing/libplumbing.la
 plumbing_libplumbing_la_SOURCES = \
 	%D%/claim.c %D%/claim.h \
 	%D%/descriptors.c %D%/descriptors.h \
+	%D%/listener.c %D%/listener.h \
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/message.c %D%/message.h \

@@ -13,6 +13,7 @@
 
 #include "libne/cleanup.h"
 #include "plumbing/log.h"
+#include "plumbing/listener.h"
 #include "plumbing/loop.h"
 #include "vsock-sim/fabric.h"
 #include "vsock-sim/relay.h"
@@ -40,8 +41,7 @@ struct door {
 	struct loop *loop;
 	const struct fabric *fabric;
 	uint32_t cid;
-	int listener;
-	struct loop_source *source;
+	struct listener *listener;
 	struct visitor *visitors;
 };
 
@@ -167,16 +167,11 @@ static void visitor_ready(uint32_t events, void *data)
 	admit(0, visitor);
 }
 
-static void knock(uint32_t events, void *data)
+static void knock(int fd, void *data)
 {
 	struct door *door = data;
 	struct visitor *visitor;
-	int fd = accept4(door->listener, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)events;
-	if (fd < 0)
-		return;
 	visitor = calloc(1, sizeof(*visitor));
 	if (!visitor) {
 		close(fd);
@@ -196,23 +191,24 @@ int door_new(struct door **door, struct loop *loop, const struct fabric *fabric,
 	     uint32_t cid, struct ne_error *err)
 {
 	struct door *new = calloc(1, sizeof(*new));
-	int r = -ENOMEM;
+	cleanup_close int fd = -1;
+	int r;
 
 	if (!new)
 		return ne_error_set(err, ENOMEM, "out of memory");
 	*new = (struct door){ .loop = loop, .fabric = fabric, .cid = cid };
-	new->listener = fabric_listen_door(fabric, cid);
-	if (new->listener < 0)
-		r = new->listener;
-	else
-		new->source =
-			loop_add(loop, new->listener, EPOLLIN, knock, new);
-	if (!new->source) {
-		ne_error_set(err, -r, "cannot listen at %s/%u.sock: %s",
-			     fabric->folder, cid, ne_strerror(r));
-		door_free(new);
+	fd = fabric_listen_door(fabric, cid);
+	if (fd >= 0)
+		new->listener = listener_new(loop, fd, knock, new);
+	if (!new->listener) {
+		r = ne_error_set(err, fd < 0 ? -fd : errno,
+				 "cannot listen at %s/%u.sock: %s",
+				 fabric->folder, cid,
+				 ne_strerror(fd < 0 ? fd : errno));
+		free(new);
 		return r;
 	}
+	take_fd(&fd);
 	*door = new;
 	return 0;
 }
@@ -223,10 +219,7 @@ void door_free(struct door *door)
 		return;
 	while (door->visitors)
 		free_visitor(door->visitors);
-	loop_remove(door->source);
-	if (door->listener >= 0) {
-		fabric_remove_door(door->fabric, door->cid);
-		close(door->listener);
-	}
+	fabric_remove_door(door->fabric, door->cid);
+	listener_free(door->listener);
 	free(door);
 }

@@ -72,6 +72,9 @@ struct undelivered {
 
 #define UNDELIVERED_MAX 16
 
+/* So many files of closed sockets may lie about. */
+#define BINDS_PER_SWEEP 1024
+
 struct vsock_syscalls {
 	struct loop *loop;
 	const struct fabric *fabric;
@@ -79,6 +82,7 @@ struct vsock_syscalls {
 	bool trap_open;
 	int (*make_socket)(int type, void *data);
 	void *make_data;
+	unsigned int binds;
 	struct stat device; /* the file that stands for /dev/vsock */
 	char device_path[VSOCK_FOLDER_MAX + 16];
 	struct waiting *waiting;
@@ -407,6 +411,9 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 	r = check_bind(vsock, call, fd, &address, &any);
 	if (!r)
 		r = fabric_bind(vsock->fabric, fd, &address);
+	/* Each leaves a file that nobody removes when its socket is closed. */
+	if (!r && ++vsock->binds % BINDS_PER_SWEEP == 0)
+		fabric_sweep(vsock->fabric, vsock->local_cid);
 	if (!r && any)
 		fchmod(fd, MARK_BOUND_ANY);
 	return finish_once(vsock, call, &fd, st.st_ino, r);
