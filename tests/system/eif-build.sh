@@ -177,10 +177,13 @@ for method in gzip xz zstd; do
 	build --rootfs again --compress $method -- /bin/sh >/dev/null
 	cmp -s first.eif image.eif && ok "$method is the same every time" ||
 		not_ok "$method is the same every time"
-	if have bsdtar; then
-		is "a ramdisk compressed by $method unpacks" \
-			"$(section 4 | bsdtar -xOf - rootfs/bin/sh rootfs/c)" \
-			"$(cat tree/c)"
+	# What pads a section is not the stream's; bsdtar minds zstd's.
+	decompress=cat
+	[ $method != zstd ] || decompress='zstd -dcq'
+	if have bsdtar && have ${decompress%% *}; then
+		is "a ramdisk compressed by $method unpacks" "$(section 4 |
+			$decompress 2>"$out" |
+			bsdtar -xOf - rootfs/bin/sh rootfs/c)" "$(cat tree/c)"
 	fi
 done
 
