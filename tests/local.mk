@@ -245,7 +245,12 @@ plumbing_tests = \
 	%D%/unit/test_log \
 	%D%/unit/test_trap \
 	%D%/unit/test_vsock_address \
-	%D%/unit/test_cmdline
+	%D%/unit/test_vsock_fabric \
+	%D%/unit/test_vsock_syscalls \
+	%D%/unit/test_relay \
+	%D%/unit/test_door \
+	%D%/unit/test_cmdline \
+	%D%/unit/test_cgroup
 check_PROGRAMS += $(plumbing_tests) tests/unit/ask
 NE_TESTS += $(plumbing_tests)
 plumbing_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -pthread
@@ -254,6 +259,8 @@ plumbing_test_libs = vsock-sim/libvsock-sim.la plumbing/libplumbing.la libne.la 
 plumbing_test_ldflags = $(AM_LDFLAGS) -static -pthread
 # A child under a trap, and a static program for it to execute
 plumbing_test_sources = %D%/unit/traced.c %D%/unit/traced.h
+fabric_test_sources = $(plumbing_test_sources) \
+	%D%/unit/fabric_fixture.c %D%/unit/fabric_fixture.h
 tests_unit_ask_SOURCES = %D%/unit/ask.c
 tests_unit_ask_CFLAGS = $(WARN_CFLAGS)
 tests_unit_ask_LDFLAGS = -all-static
@@ -274,7 +281,40 @@ tests_unit_test_trap_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_vsock_address_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_vsock_address_LDADD = $(plumbing_test_libs)
 tests_unit_test_vsock_address_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_vsock_fabric_SOURCES = %D%/unit/test_vsock_fabric.c $(fabric_test_sources)
+tests_unit_test_vsock_fabric_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_vsock_fabric_LDADD = $(plumbing_test_libs)
+tests_unit_test_vsock_fabric_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_vsock_syscalls_SOURCES = %D%/unit/test_vsock_syscalls.c $(fabric_test_sources)
+tests_unit_test_vsock_syscalls_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_vsock_syscalls_LDADD = $(plumbing_test_libs)
+tests_unit_test_vsock_syscalls_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_relay_SOURCES = %D%/unit/test_relay.c $(plumbing_test_sources)
+tests_unit_test_relay_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_relay_LDADD = $(plumbing_test_libs)
+tests_unit_test_relay_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_door_SOURCES = %D%/unit/test_door.c $(fabric_test_sources)
+tests_unit_test_door_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_door_LDADD = $(plumbing_test_libs)
+tests_unit_test_door_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_cmdline_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_cmdline_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
 tests_unit_test_cmdline_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_cgroup_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_cgroup_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
+tests_unit_test_cgroup_LDFLAGS = $(plumbing_test_ldflags)
 endif
+check_PROGRAMS += tests/system/vsock_echo
+tests_system_vsock_echo_SOURCES = %D%/system/vsock_echo.c
+tests_system_vsock_echo_CFLAGS = $(WARN_CFLAGS) -pthread
+tests_system_vsock_echo_LDFLAGS = -all-static -pthread
+NE_TESTS += %D%/system/vsock.sh
+EXTRA_DIST += %D%/system/vsock.sh %D%/system/vsock.py %D%/system/vsock_go/main.go
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_names
+tests_fuzz_fuzz_names_SOURCES = %D%/fuzz/fuzz_names.c
+tests_fuzz_fuzz_names_LDADD = ne-emu/libneemu.la vsock-sim/libvsock-sim.la \
+	plumbing/libplumbing.la libne.la
+tests_fuzz_fuzz_names_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
+EXTRA_DIST += %D%/fuzz/fuzz_names.seeds

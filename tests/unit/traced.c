@@ -106,22 +106,28 @@ static void child_ended(uint32_t events, void *data)
 	loop_stop(traced->loop);
 }
 
+static void lose_patience(uint32_t events, void *data)
+{
+	struct traced *traced = data;
+
+	(void)events;
+	traced->patience = NULL;
+	kill(traced->pid, SIGKILL);
+}
+
 int traced_finish(struct traced *traced)
 {
 	struct loop_source *source = loop_add(traced->loop, traced->pidfd,
 					      EPOLLIN, child_ended, traced);
-	struct loop_source *patience =
-		loop_timer(traced->loop, PATIENCE_MS, stop, traced->loop);
 	int status;
 
+	traced->patience =
+		loop_timer(traced->loop, PATIENCE_MS, lose_patience, traced);
 	assert_non_null(source);
-	while (!traced->ended) {
+	while (!traced->ended)
 		assert_int_equal(loop_run(traced->loop), 0);
-		if (!traced->ended)
-			kill(traced->pid, SIGKILL);
-	}
 	loop_remove(source);
-	loop_remove(patience);
+	loop_remove(traced->patience);
 	assert_int_equal(waitpid(traced->pid, &status, 0), traced->pid);
 	close(traced->pidfd);
 	return status;

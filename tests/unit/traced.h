@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_TRACED_H
 #define TESTS_UNIT_TRACED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -29,6 +30,7 @@ struct traced {
 	pid_t pid;
 	int pidfd;
 	bool ended;
+	struct loop_source *patience;
 };
 
 /*
