@@ -189,12 +189,32 @@ static int start(struct run *run, struct ne_error *err)
 			     err);
 }
 
+/* An enclave that ended before it had booted: why? */
+static int explain_end(struct run *run, struct ne_error *err)
+{
+	char reason[NE_ERROR_TEXT_SIZE / 2];
+	bool has_reason = ne_enclave_end_reason(run->enclave, reason,
+						sizeof(reason)) == 0;
+
+	/* Where this is emulated it has not been checked yet. */
+	if (ne_eif_check_crc(run->spec->image, err) < 0) {
+		ne_error_prefix(err, "%s", run->spec->options->image);
+		return -EBADMSG;
+	}
+	if (has_reason)
+		return ne_error_set(err, ESHUTDOWN,
+				    "the enclave ended before it had booted: "
+				    "%s",
+				    reason);
+	return ne_error_set(err, ESHUTDOWN,
+			    "the enclave ended before it had booted; look "
+			    "with --debug --console");
+}
+
 /* Better words for what ne_heartbeat_accept() failed with. */
 static int explain(struct run *run, int rc, unsigned int seconds,
 		   struct ne_error *err)
 {
-	char reason[NE_ERROR_TEXT_SIZE / 2];
-
 	switch (-rc) {
 	case ETIMEDOUT:
 		return ne_error_set(err, ETIMEDOUT,
@@ -205,15 +225,7 @@ static int explain(struct run *run, int rc, unsigned int seconds,
 				    seconds, NE_VSOCK_PORT_HEARTBEAT,
 				    NE_VSOCK_CID_PARENT);
 	case ESHUTDOWN:
-		if (ne_enclave_end_reason(run->enclave, reason,
-					  sizeof(reason)) == 0)
-			return ne_error_set(err, ESHUTDOWN,
-					    "the enclave ended before it had "
-					    "booted: %s",
-					    reason);
-		return ne_error_set(err, ESHUTDOWN,
-				    "the enclave ended before it had booted; "
-				    "look with --debug --console");
+		return explain_end(run, err);
 	default:
 		return rc;
 	}
