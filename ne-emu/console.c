@@ -24,6 +24,7 @@ struct console_client {
 	struct console_client *next;
 	int fd;
 	struct loop_source *source;
+	bool silent;   /* it will send nothing more; it may still read */
 	uint64_t sent; /* position in the stream of all output */
 };
 
@@ -84,21 +85,25 @@ static void serve(struct console_client *client)
 		free_client(client);
 	else
 		loop_modify(client->source,
-			    client->sent < client->console->written
-				    ? EPOLLIN | EPOLLOUT
-				    : EPOLLIN);
+			    (client->silent ? 0 : EPOLLIN) |
+				    (client->sent < console->written ? EPOLLOUT
+								     : 0));
 }
 
 static void client_ready(uint32_t events, void *data)
 {
 	struct console_client *client = data;
 	char ignored[512];
+	ssize_t n;
 
-	if (events & ~(uint32_t)EPOLLOUT) {
-		ssize_t n = recv(client->fd, ignored, sizeof(ignored),
-				 MSG_DONTWAIT);
-
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		free_client(client);
+		return;
+	}
+	if (events & EPOLLIN) {
+		n = recv(client->fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+		client->silent = n == 0;
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			free_client(client);
 			return;
 		}
@@ -164,15 +169,14 @@ static int open_terminal(struct console *console)
 {
 	struct termios settings;
 
-	console->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	console->master =
+		posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (console->master < 0 || grantpt(console->master) ||
 	    unlockpt(console->master) ||
 	    ptsname_r(console->master, console->path, sizeof(console->path)))
 		return -errno;
 	console->terminal = open(console->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (console->terminal < 0 ||
-	    fcntl(console->master, F_SETFL, O_RDWR | O_NONBLOCK) ||
-	    tcgetattr(console->terminal, &settings))
+	if (console->terminal < 0 || tcgetattr(console->terminal, &settings))
 		return -errno;
 	settings.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	settings.c_oflag &= ~(tcflag_t)OPOST;

@@ -17,11 +17,11 @@
  *
  * gzip is what most images have, and zlib, which libarchive uses for it, takes
  * most of their boot time. libdeflate is two to three times as fast, but wants
- * room for the whole result. So a stream that ends the ramdisk, and whose
- * last bytes, which should be its decompressed size, make sense, is done by
- * libdeflate in one go; the result's memory is given back piece by piece, so
- * that it and the files made of it are never both there in full. Whatever
- * libdeflate does not like is left to the filter, which decides what it is.
+ * room for the whole result. The last bytes of a stream say how much that is;
+ * where they do not, because something follows it, it is tried with more and
+ * more. The result's memory is given back piece by piece, so that it and the
+ * files made of it are never both there in full. Only what is too large for
+ * that is left to the filter.
  *
  * The checksums of xz, zstd and bzip2 are verified by the filters and gzip's
  * by libdeflate, but not by the filter for gzip: there, the image's own CRC
@@ -255,33 +255,68 @@ static int sink_pieces(uint8_t *bytes, size_t size, decompress_sink *sink,
 	return 0;
 }
 
-/* Bytes of the stream, 0 if this is not the way to do it, or a failure. */
-static ssize_t gunzip_at_once(const uint8_t *data, size_t size, size_t room,
-			      decompress_sink *sink, void *sink_data,
-			      struct ne_error *err)
-{
-	struct libdeflate_decompressor *decompressor;
-	size_t hint = gzip_size_hint(data, size), used, made;
-	ssize_t r = 0;
-	void *result;
+/* Somewhere to decompress to; no page of it is there before it is used. */
+struct room {
+	void *bytes;
+	size_t size;
+};
 
-	if (!hint || hint > room)
+static void free_room(struct room *room)
+{
+	if (room->bytes)
+		munmap(room->bytes, room->size);
+	room->bytes = NULL;
+}
+
+#define cleanup_room __attribute__((cleanup(free_room)))
+
+static bool make_room(struct room *room, size_t size)
+{
+	free_room(room);
+	room->size = size;
+	room->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room->bytes == MAP_FAILED)
+		room->bytes = NULL;
+	return room->bytes;
+}
+
+static void free_decompressor(struct libdeflate_decompressor **decompressor)
+{
+	libdeflate_free_decompressor(*decompressor);
+}
+
+#define cleanup_decompressor __attribute__((cleanup(free_decompressor)))
+
+/*
+ * The first stream at data, with as much room as it turns out to need.
+ * Returns its bytes; 0: not with this much room; or a failure.
+ */
+static ssize_t gunzip(const uint8_t *data, size_t size, size_t most,
+		      decompress_sink *sink, void *sink_data,
+		      struct ne_error *err)
+{
+	cleanup_decompressor struct libdeflate_decompressor *decompressor =
+		libdeflate_alloc_decompressor();
+	cleanup_room struct room room = { 0 };
+	size_t wanted = gzip_size_hint(data, size) ?: PIECE_SIZE, used, made;
+	enum libdeflate_result result;
+	int r;
+
+	if (!decompressor)
 		return 0;
-	result = mmap(NULL, hint, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (result == MAP_FAILED)
-		return 0;
-	decompressor = libdeflate_alloc_decompressor();
-	if (decompressor && libdeflate_gzip_decompress_ex(
-				    decompressor, data, size, result, hint,
-				    &used, &made) == LIBDEFLATE_SUCCESS) {
-		r = sink_pieces(result, made, sink, sink_data, err);
-		if (!r)
-			r = (ssize_t)used;
-	}
-	libdeflate_free_decompressor(decompressor);
-	munmap(result, hint);
-	return r;
+	do {
+		if (wanted > most || !make_room(&room, wanted))
+			return 0;
+		result = libdeflate_gzip_decompress_ex(decompressor, data, size,
+						       room.bytes, room.size,
+						       &used, &made);
+		wanted = room.size * 2;
+	} while (result == LIBDEFLATE_INSUFFICIENT_SPACE);
+	if (result != LIBDEFLATE_SUCCESS)
+		return ne_error_set(err, EINVAL, "it is damaged or cut short");
+	r = sink_pieces(room.bytes, made, sink, sink_data, err);
+	return r ? r : (ssize_t)used;
 }
 
 /* --- Decompression ---------------------------------------------------------- */
@@ -407,7 +442,7 @@ ssize_t decompress(const struct compression *compression, const void *data,
 	ssize_t done = 0;
 
 	if (compression->filter == ARCHIVE_FILTER_GZIP)
-		done = gunzip_at_once(data, size, room, sink, sink_data, err);
+		done = gunzip(data, size, room, sink, sink_data, err);
 	if (!done)
 		done = filter(compression, data, size, sink, sink_data, err);
 	return done;

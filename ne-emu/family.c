@@ -77,6 +77,28 @@ static size_t list_processes(struct process **list)
 	return n;
 }
 
+/* Children from before our time. */
+static struct process *spared;
+static size_t n_spared;
+
+static bool is_spared(pid_t pid)
+{
+	for (size_t i = 0; i < n_spared; i++)
+		if (spared[i].pid == pid && spared[i].parent == getpid())
+			return true;
+	return false;
+}
+
+static void spare_children(void)
+{
+	siginfo_t info;
+
+	/* Mostly there are none, and that is soon known. */
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT))
+		return;
+	n_spared = list_processes(&spared);
+}
+
 static bool is_below(const struct process *list, size_t n, pid_t parent)
 {
 	if (parent == getpid())
@@ -87,32 +109,38 @@ static bool is_below(const struct process *list, size_t n, pid_t parent)
 	return false;
 }
 
-static void kill_round(void)
+/* Returns how many it has found. */
+static unsigned int kill_round(void)
 {
 	cleanup_free struct process *list = NULL;
 	size_t n = list_processes(&list);
-	bool found = true;
+	unsigned int killed = 0, before;
 
-	while (found) {
-		found = false;
+	do {
+		before = killed;
 		for (size_t i = 0; i < n; i++) {
-			if (list[i].below || !is_below(list, n, list[i].parent))
+			if (list[i].below || is_spared(list[i].pid) ||
+			    !is_below(list, n, list[i].parent))
 				continue;
-			list[i].below = found = true;
+			list[i].below = true;
 			kill(list[i].pid, SIGKILL);
+			killed++;
 		}
-	}
+	} while (killed > before);
+	return killed;
 }
 
 void family_kill_descendants(void)
 {
 	/* Whoever is forked meanwhile becomes our child, and is next. */
 	for (;;) {
-		if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitid(P_ALL, 0, &(siginfo_t){ 0 },
+			   WEXITED | WNOHANG | WNOWAIT) ||
+		    kill_round() == 0)
 			return;
-		kill_round();
-		if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD)
-			return;
+		usleep(1000);
 	}
 }
 
@@ -214,6 +242,7 @@ int family_start(struct family *family, const struct trap *trap,
 	char byte;
 
 	family->pidfd = family->listener = -1;
+	spare_children();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return ne_error_set(err, errno, "socketpair: %s",

@@ -45,7 +45,11 @@ int family_start(struct family *family, const struct trap *trap,
  */
 int family_status(struct family *family);
 
-/* Ends all that is left below this process, and reaps it. */
+/*
+ * Ends all that is left below this process, and reaps it: not the children
+ * that it had when family_start() was called, nor theirs. A shell may have
+ * started some before it became us by exec.
+ */
 void family_kill_descendants(void);
 
 #endif
