@@ -181,8 +181,10 @@ static bool is_marked(const struct stat *st)
 }
 
 /*
- * A duplicate of the caller's socket if it is one of the fabric's, else -1:
- * then the call is the kernel's.
+ * A duplicate of the caller's socket if it is one of the fabric's, -ENOTSOCK
+ * if it is not: then the call is the kernel's. Another errno: it may be one
+ * and cannot be had, and then the kernel must not do the call, which knows
+ * nothing of vsock addresses.
  */
 static int get_socket(struct vsock_syscalls *vsock,
 		      const struct trap_call *call, struct stat *st)
@@ -191,13 +193,23 @@ static int get_socket(struct vsock_syscalls *vsock,
 	struct vsock_address address;
 
 	if (trap_fstat(call, (int)call->args[0], st) || !S_ISSOCK(st->st_mode))
-		return -1;
+		return -ENOTSOCK;
 	fd = trap_get_fd(call, (int)call->args[0]);
-	if (fd < 0)
-		return -1;
-	if (is_marked(st) || fabric_local_address(vsock->fabric, fd, &address))
+	if (fd == -EPERM && !is_marked(st)) /* a process that hides */
+		return -ENOTSOCK;
+	if (fd < 0 || is_marked(st) ||
+	    fabric_local_address(vsock->fabric, fd, &address))
 		return take_fd(&fd);
-	return -1;
+	return -ENOTSOCK;
+}
+
+/* What is to be done without get_socket()'s socket: true if it is done. */
+static bool without_socket(struct trap_call *call, int error)
+{
+	if (error == -ENOTSOCK)
+		return false;
+	trap_fail(call, -error);
+	return true;
 }
 
 /* As struct sockaddr_vm in the caller's memory. */
@@ -404,7 +416,7 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 	int r;
 
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	if (was_done(vsock, st.st_ino, call->nr))
 		return finish_once(vsock, call, &fd, st.st_ino, 0);
 	drop_interrupted(vsock);
@@ -503,7 +515,7 @@ static bool on_connect(struct vsock_syscalls *vsock, struct trap_call *call)
 	int r;
 
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	if (was_done(vsock, st.st_ino, call->nr))
 		return finish_once(vsock, call, &fd, st.st_ino, 0);
 	drop_interrupted(vsock);
@@ -718,7 +730,7 @@ static bool on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 	int connection;
 
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	/* Without an address there is nothing to translate. */
 	if (!call->args[1] && !find_undelivered(vsock, st.st_ino, SYS_accept4))
 		return false;
@@ -752,7 +764,7 @@ static bool on_getsockname(struct vsock_syscalls *vsock, struct trap_call *call)
 	cleanup_close int fd = get_socket(vsock, call, &st);
 
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	if (fabric_local_address(vsock->fabric, fd, &address) &&
 	    (st.st_mode & 07777) == MARK_BOUND_ANY)
 		address.cid = VMADDR_CID_ANY;
@@ -768,7 +780,7 @@ static bool on_getpeername(struct vsock_syscalls *vsock, struct trap_call *call)
 	cleanup_close int fd = get_socket(vsock, call, &st);
 
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	if (!fabric_peer_address(vsock->fabric, fd, &address))
 		return finish(call, &fd, -ENOTCONN);
 	return finish(call, &fd,
@@ -829,7 +841,7 @@ static bool on_getsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	fd = get_socket(vsock, call, &st);
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	return finish(call, &fd,
 		      level == AF_VSOCK
 			      ? get_vsock_option(call, fd)
@@ -865,7 +877,7 @@ static bool on_setsockopt(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	fd = get_socket(vsock, call, &st);
 	if (fd < 0)
-		return false;
+		return without_socket(call, fd);
 	return finish(call, &fd, set_vsock_option(call, fd));
 }
 
