@@ -66,6 +66,14 @@ refused "a gzip ramdisk that ends early" "ramdisk 1: " "$NE_RUN" "$work/half.eif
 build bad "$work/bad.gz"
 refused "a damaged gzip ramdisk" "ramdisk 1: " "$NE_RUN" "$work/bad.eif"
 
+# Its checksum, in the last eight bytes.
+cp "$work/good.gz" "$work/sum.gz"
+printf '\001\002\003\004' |
+	dd of="$work/sum.gz" bs=1 seek=$((size - 8)) conv=notrunc 2>/dev/null
+build sum "$work/sum.gz"
+refused "a gzip ramdisk with a wrong checksum" "ramdisk 1: " \
+	"$NE_RUN" "$work/sum.eif"
+
 printf 'this is neither cpio nor compressed' >"$work/text"
 build text "$work/good.cpio" "$work/text"
 refused "a second ramdisk that is none" "ramdisk 2: " "$NE_RUN" "$work/text.eif"
@@ -160,6 +168,16 @@ refused "a container that forbids user namespaces" "seccomp=unconfined" \
 	"$forbid" clone3 38 "$NE_RUN" "$work/good.eif"
 refused "a container that forbids seccomp" "seccomp=unconfined" \
 	"$forbid" seccomp 1 "$NE_RUN" "$work/good.eif"
+
+# --- Who else is there -----------------------------------------------------------
+
+# What a container's entry point does.
+# shellcheck disable=SC2016 # the inner shell's
+run_expect 3 "ne-run in the place of a shell" sh -c \
+	'sleep 60 & echo $! >"$3"; exec "$0" "$1" >"$2" 2>&1' \
+	"$NE_RUN" "$work/good.eif" "$work/log" "$work/sleep"
+kill "$(cat "$work/sleep")" && ok "spares the shell's other children" ||
+	not_ok "spares the shell's other children"
 
 # --- Nobody is left -------------------------------------------------------------
 
