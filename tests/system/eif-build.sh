@@ -178,7 +178,7 @@ for method in gzip xz zstd; do
 	cmp -s first.eif image.eif && ok "$method is the same every time" ||
 		not_ok "$method is the same every time"
 	# What pads a section is not the stream's; bsdtar minds zstd's.
-	decompress=cat
+	decompress='cat'
 	[ $method != zstd ] || decompress='zstd -dcq'
 	if have bsdtar && have ${decompress%% *}; then
 		is "a ramdisk compressed by $method unpacks" "$(section 4 |
