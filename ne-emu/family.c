@@ -154,12 +154,13 @@ static _Noreturn void run_command(const struct trap *trap, char *const argv[],
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	listener = trap_install(trap);
 	if (listener < 0) {
-		log_error(
-			"cannot install the syscall filter: %s; in a container try --security-opt seccomp=unconfined%s",
-			ne_strerror(listener),
-			listener == -EBUSY
-				? "; this process is under such a filter already: ne-emu does not run inside ne-emu"
-				: "");
+		if (listener == -EBUSY)
+			log_error(
+				"this process is under a syscall trap already: ne-emu does not run inside ne-emu");
+		else
+			log_error(
+				"cannot install the syscall filter: %s; in a container try --security-opt seccomp=unconfined",
+				ne_strerror(listener));
 		_exit(125);
 	}
 	if (message_send(socket, "", 1, &listener, 1))

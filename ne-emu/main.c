@@ -46,6 +46,8 @@ static void open_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+	static char program[] = "ne-emu";
+
 	open_standard_streams();
 	log_init("ne-emu", LOG_WARN);
 	if (argc < 2) {
@@ -61,8 +63,11 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			/* What getopt puts in front of its messages. */
+			argv[1] = program;
 			return commands[i].run(argc - 1, argv + 1);
+		}
 	log_error("there is no command '%s'; see ne-emu --help", argv[1]);
 	return EXIT_EMULATOR;
 }

@@ -301,14 +301,16 @@ static int start_warden(struct machine *machine,
 static void limit_memory(struct machine *machine,
 			 const struct machine_spec *spec)
 {
+	static bool said;
 	char name[64], text[192];
 	const char *why;
 
 	snprintf(name, sizeof(name), "%" PRIu32, machine->cid);
 	machine->cgroup =
 		cgroup_new(name, spec->memory, machine->warden.pid, &why);
-	if (machine->cgroup)
+	if (machine->cgroup || said)
 		return;
+	said = true;
 	snprintf(text, sizeof(text),
 		 "its processes are not held to %" PRIu64
 		 " MiB of memory, only its files are: %s",

@@ -88,7 +88,7 @@ static int set_machine(struct options *options, const char *name)
 
 static int bad_number(const char *option, const char *text)
 {
-	log_error("%s needs a number, not '%s'", option, text);
+	log_error("%s cannot be '%s'", option, text);
 	return -EINVAL;
 }
 
@@ -143,7 +143,9 @@ static int set_option(struct options *options, int option, const char *value)
 		options->device.numa_node = (int)node;
 		return 0;
 	case OPTION_MAX_MEM_REGIONS:
-		return parse_unsigned(value, &options->device.max_mem_regions)
+		return parse_unsigned(value,
+				      &options->device.max_mem_regions) &&
+				       options->device.max_mem_regions > 0
 			       ? 0
 			       : bad_number("--max-mem-regions", value);
 	case 'q':

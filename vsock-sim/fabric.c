@@ -37,8 +37,10 @@ int fabric_open(struct fabric *fabric, int runtime, const char *runtime_path,
 			"the runtime folder's name %s is too long for sockets in it; set NE_RUNTIME_DIR to one of at most %zu bytes",
 			runtime_path, VSOCK_FOLDER_MAX - strlen("/vsock"));
 	if (mkdir(fabric->folder, 0700) && errno != EEXIST)
-		return ne_error_set(err, errno, "cannot make %s: %s",
-				    fabric->folder, ne_strerror(errno));
+		return ne_error_set(
+			err, errno,
+			"cannot make %s: %s; set NE_RUNTIME_DIR to a folder of yours",
+			fabric->folder, ne_strerror(errno));
 	if (stat(fabric->folder, &st))
 		return ne_error_set(err, errno, "cannot look at %s: %s",
 				    fabric->folder, ne_strerror(errno));
