@@ -218,7 +218,7 @@ static int connect_without_waiting(int fd, const struct sockaddr_un *name,
 int fabric_connect(const struct fabric *fabric, int fd, uint32_t local_cid,
 		   struct vsock_address remote)
 {
-	struct vsock_address connected;
+	struct vsock_address connected, local;
 	struct sockaddr_un name;
 	socklen_t length;
 	int r;
@@ -232,6 +232,9 @@ int fabric_connect(const struct fabric *fabric, int fd, uint32_t local_cid,
 	r = bind_connecting(fabric, fd, local_cid);
 	if (r)
 		return r;
+	/* A program may have named an AF_UNIX socket as it liked. */
+	if (!fabric_local_address(fabric, fd, &local) || local.cid != local_cid)
+		return -ECONNRESET;
 	length = vsock_bound_name(&fabric->names, remote, &name);
 	r = connect_without_waiting(fd, &name, length);
 	switch (r) {

@@ -53,8 +53,9 @@ int fabric_bind(const struct fabric *fabric, int fd,
 /*
  * Connects an AF_UNIX socket, giving it a local address of local_cid first
  * if it has none, without waiting:
- * -ECONNRESET if nobody listens there or local_cid may not reach it (what
- * the reset packet of virtio-vsock gives), -EAGAIN if the listener's queue is
+ * -ECONNRESET if nobody listens there, local_cid may not reach it (what the
+ * reset packet of virtio-vsock gives) or the socket has an address that is
+ * not of local_cid, -EAGAIN if the listener's queue is
  * full, -EISCONN, -EINVAL (it is listening itself).
  */
 int fabric_connect(const struct fabric *fabric, int fd, uint32_t local_cid,
