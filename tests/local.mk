@@ -250,6 +250,7 @@ plumbing_tests = \
 	%D%/unit/test_relay \
 	%D%/unit/test_door \
 	%D%/unit/test_cmdline \
+	%D%/unit/test_console \
 	%D%/unit/test_cgroup
 check_PROGRAMS += $(plumbing_tests) tests/unit/ask
 NE_TESTS += $(plumbing_tests)
@@ -300,6 +301,10 @@ tests_unit_test_door_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_cmdline_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_cmdline_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
 tests_unit_test_cmdline_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_console_SOURCES = %D%/unit/test_console.c $(fabric_test_sources)
+tests_unit_test_console_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_console_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
+tests_unit_test_console_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_cgroup_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_cgroup_LDADD = ne-emu/libneemu.la $(plumbing_test_libs)
 tests_unit_test_cgroup_LDFLAGS = $(plumbing_test_ldflags)

@@ -409,6 +409,38 @@ static void a_connected_socket_stays_as_it_is(void **state)
 	close(listener);
 }
 
+static int connect_named(const struct fabric *fabric,
+			 const struct sockaddr_un *name, socklen_t length)
+{
+	int fd = new_socket();
+	int r = bind(fd, (const struct sockaddr *)name, length);
+
+	assert_int_equal(r, 0);
+	r = fabric_connect(fabric, fd, 16, parent_9000);
+	close(fd);
+	return r;
+}
+
+/* A program can bind an AF_UNIX socket of its own to any abstract name. */
+static void nobody_speaks_with_the_address_of_another_cid(void **state)
+{
+	const struct fabric *fabric =
+		&((struct fabric_fixture *)*state)->fabric;
+	int listener = fabric_listen(fabric, parent_9000, 5);
+	struct sockaddr_un name;
+	socklen_t length;
+
+	length = vsock_connecting_name(
+		&fabric->names, (struct vsock_address){ 77, 5000 }, &name);
+	assert_int_equal(connect_named(fabric, &name, length), -ECONNRESET);
+	name = (struct sockaddr_un){ .sun_family = AF_UNIX,
+				     .sun_path = "\0ne-test-foreign" };
+	assert_int_equal(connect_named(fabric, &name, sizeof(name)),
+			 -ECONNRESET);
+	assert_int_equal(accept(listener, NULL, NULL), -1);
+	close(listener);
+}
+
 static void sockets_of_no_fabric_have_no_address(void **state)
 {
 	const struct fabric *fabric =
@@ -528,6 +560,7 @@ int main(void)
 		TEST(who_reaches_whom_is_as_with_nitro),
 		TEST(a_full_queue_is_eagain_and_nobody_waits),
 		TEST(a_connected_socket_stays_as_it_is),
+		TEST(nobody_speaks_with_the_address_of_another_cid),
 		TEST(sockets_of_no_fabric_have_no_address),
 		TEST(sweeping_removes_what_dead_sockets_left_and_nothing_else),
 		TEST(only_one_listens_at_a_door_and_a_dead_one_is_replaced),

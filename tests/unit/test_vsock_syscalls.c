@@ -1309,6 +1309,51 @@ static void freeing_it_ends_calls_that_wait(void **state)
 	close(ends[1]);
 }
 
+static void bind_when_told(void *data)
+{
+	int fd = new_socket(0);
+	char byte;
+
+	CHECK(read(*(int *)data, &byte, 1) == 1);
+	CHECK_ERRNO(EMFILE, bind_to(fd, VMADDR_CID_ANY, 6000));
+	CHECK_ERRNO(EMFILE, connect_to(fd, VSOCK_CID_PARENT, 6000));
+}
+
+/* The kernel would take the socket for what it is: one of AF_UNIX. */
+static void
+a_supervisor_without_descriptors_leaves_nothing_to_the_kernel(void **state)
+{
+	struct fabric_fixture *fixture = *state;
+	struct vsock_syscalls *vsock;
+	struct trap_handler handler;
+	struct traced traced;
+	struct rlimit before, none;
+	int ends[2], status;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(vsock_syscalls_new(&vsock, fixture->loop,
+					    &fixture->fabric, VSOCK_CID_PARENT,
+					    false, NULL),
+			 0);
+	handler = vsock_syscalls_handler(vsock);
+	traced_start(&traced, fixture->loop, &handler, 1, bind_when_told,
+		     &ends[0]);
+	run_for(fixture->loop, 50); /* it has its socket */
+	getrlimit(RLIMIT_NOFILE, &before);
+	/* Room for the timer of traced_finish(), no more. */
+	none = (struct rlimit){ (rlim_t)dup(0) + 1, before.rlim_max };
+	close((int)none.rlim_cur - 1);
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	status = traced_finish(&traced);
+	setrlimit(RLIMIT_NOFILE, &before);
+	vsock_syscalls_free(vsock);
+	traced_free(&traced);
+	assert_int_equal(status, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 #define TEST(name)                                                \
 	cmocka_unit_test_setup_teardown(name, fabric_fixture_new, \
 					fabric_fixture_free)
@@ -1346,6 +1391,7 @@ int main(int argc, char **argv)
 		TEST(an_undumpable_program_is_answered),
 		TEST(programs_of_two_cids_reach_each_other),
 		TEST(freeing_it_ends_calls_that_wait),
+		TEST(a_supervisor_without_descriptors_leaves_nothing_to_the_kernel),
 	};
 
 	/* Only ever executed by a child that is under the trap. */
