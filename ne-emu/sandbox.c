@@ -184,7 +184,7 @@ static void mount_or_fail(const struct sandbox_spec *spec, const char *type,
 		return;
 	if (errno == EPERM)
 		fail(spec,
-		     "cannot mount %s in a user namespace: %s; in a container, /proc and /sys must not be masked (Docker: --security-opt systempaths=unconfined)",
+		     "cannot mount %s in a user namespace: %s; in a container, /proc and /sys must not be masked or read-only (Docker: --security-opt systempaths=unconfined -v /sys:/sys)",
 		     type, strerror(errno));
 	fail(spec, "cannot mount %s: %s", type, strerror(errno));
 }

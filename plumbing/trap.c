@@ -132,6 +132,27 @@ static int allocate_messages(struct trap *trap)
 	return trap->request && trap->response ? 0 : -ENOMEM;
 }
 
+/*
+ * A container may let us install filters and yet forbid to look into their
+ * callers, which would leave us without an answer to any call.
+ */
+static int reach_callers(void)
+{
+	char from = 0, to;
+	struct iovec local = { .iov_base = &to, .iov_len = sizeof(to) };
+	struct iovec remote = { .iov_base = &from, .iov_len = sizeof(from) };
+	cleanup_close int pidfd = -1;
+	cleanup_close int fd = -1;
+
+	if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0)
+		return -errno;
+	pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (pidfd < 0)
+		return -errno;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, pidfd, 0);
+	return fd < 0 ? -errno : 0;
+}
+
 int trap_new(struct trap **trap, const struct trap_handler *handlers,
 	     size_t n_handlers, struct ne_error *err)
 {
@@ -147,11 +168,11 @@ int trap_new(struct trap **trap, const struct trap_handler *handlers,
 	for (size_t i = 0; i < n_handlers; i++)
 		new->handlers[i] = handlers[i];
 	new->n_handlers = n_handlers;
-	r = allocate_messages(new);
+	r = allocate_messages(new) ?: reach_callers();
 	if (r) {
 		ne_error_set(
 			err, -r,
-			"this kernel or container offers no seccomp user notification: %s; in a container try --security-opt seccomp=unconfined",
+			"cannot trap system calls: %s; the kernel has to be 5.14 or later, and a container's seccomp profile has to allow it (Docker: --security-opt seccomp=unconfined)",
 			ne_strerror(r));
 		trap_free(new);
 		return r;
