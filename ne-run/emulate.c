@@ -92,13 +92,13 @@ static char **make_command(const struct options *options, char *emulator,
 			   char *self, char **argv)
 {
 	size_t n = 0, n_arguments = count_arguments(argv);
-	char **command = calloc(n_arguments + 9, sizeof(*command));
+	char **command = calloc(n_arguments + 8, sizeof(*command));
 
 	if (!command)
 		return NULL;
 	command[n++] = emulator;
 	command[n++] = (char *)"run";
-	/* This program has said it. */
+	/* This program has said that it is an emulation. */
 	command[n++] = (char *)"--quiet";
 	if (options->emulate != EMULATE_AUTO) {
 		command[n++] = (char *)"--machine";
@@ -108,8 +108,6 @@ static char **make_command(const struct options *options, char *emulator,
 	}
 	if (options->verbose)
 		command[n++] = (char *)"-v";
-	/* We have said that it is an emulation. */
-	command[n++] = (char *)"-q";
 	command[n++] = (char *)"--";
 	command[n++] = self;
 	if (n_arguments > 1)
