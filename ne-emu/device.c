@@ -45,7 +45,6 @@
 #include <unistd.h>
 #include <linux/kcmp.h>
 #include <linux/nitro_enclaves.h>
-#include <linux/openat2.h>
 
 #include <ne/end_reason.h>
 #include <ne/error.h>
@@ -59,12 +58,8 @@
 #include "ne-emu/topology.h"
 #include "plumbing/log.h"
 #include "plumbing/loop.h"
+#include "plumbing/opening.h"
 #include "plumbing/trap.h"
-
-#define DEVICE_PATH "/dev/nitro_enclaves"
-#define POOL_PATH "/sys/module/nitro_enclaves/parameters/ne_cpus"
-/* Enough to recognise ours; who writes them longer is not understood. */
-#define PATH_SIZE 512
 
 #define COMMAND_RULE(command_)                                  \
 	{                                                       \
@@ -73,14 +68,7 @@
 	}
 
 static const struct trap_rule rules[] = {
-#ifdef __NR_open
-	{ .nr = __NR_open },
-#endif
-#ifdef __NR_creat
-	{ .nr = __NR_creat },
-#endif
-	{ .nr = __NR_openat },
-	{ .nr = __NR_openat2 },
+	OPENING_RULES,
 	COMMAND_RULE(NE_CREATE_VM),
 	COMMAND_RULE(NE_ADD_VCPU),
 	COMMAND_RULE(NE_GET_IMAGE_LOAD_INFO),
@@ -514,117 +502,12 @@ static bool ioctl_call(struct device *device, struct trap_call *call)
 
 /* --- open ---------------------------------------------------------------- */
 
-/* What an open of any kind asks for. */
-struct opening {
-	int directory;
-	uint64_t path;
-	uint64_t flags;
+enum { DEVICE, POOL };
+
+static const char *const names[] = {
+	[DEVICE] = "/dev/nitro_enclaves",
+	[POOL] = "/sys/module/nitro_enclaves/parameters/ne_cpus",
 };
-
-static bool read_opening(const struct trap_call *call, struct opening *opening)
-{
-	struct open_how how;
-
-	*opening = (struct opening){ .directory = AT_FDCWD,
-				     .path = call->args[0] };
-	switch (call->nr) {
-#ifdef __NR_open
-	case __NR_open:
-		opening->flags = call->args[1];
-		return true;
-#endif
-#ifdef __NR_creat
-	case __NR_creat:
-		opening->flags = O_CREAT | O_WRONLY | O_TRUNC;
-		return true;
-#endif
-	case __NR_openat:
-		opening->directory = (int)call->args[0];
-		opening->path = call->args[1];
-		opening->flags = call->args[2];
-		return true;
-	case __NR_openat2:
-		if (call->args[3] < sizeof(how) ||
-		    trap_read(call, call->args[2], &how, sizeof(how)))
-			return false;
-		opening->directory = (int)call->args[0];
-		opening->path = call->args[1];
-		opening->flags = how.flags;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool ends_with(const char *string, const char *end)
-{
-	size_t n = strlen(string), m = strlen(end);
-
-	return n >= m && !strcmp(string + n - m, end);
-}
-
-/* Puts the name of the directory and a slash in front of a relative path. */
-static bool make_absolute(const struct trap_call *call, int directory,
-			  char *path)
-{
-	char link[64], full[2 * PATH_SIZE];
-	ssize_t n;
-
-	if (path[0] == '/')
-		return true;
-	if (directory == AT_FDCWD)
-		snprintf(link, sizeof(link), "/proc/%d/cwd", call->tid);
-	else
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", call->tid,
-			 directory);
-	n = readlink(link, full, PATH_SIZE);
-	if (n <= 0 || n == PATH_SIZE)
-		return false;
-	n += snprintf(full + n, sizeof(full) - (size_t)n, "/%s", path);
-	if (n >= PATH_SIZE)
-		return false;
-	memcpy(path, full, (size_t)n + 1);
-	return true;
-}
-
-/* Takes "//", "/./" and "/x/../" out; there are no links on our paths. */
-static void simplify(char *path)
-{
-	char *to = path, *save = NULL;
-	const char *part = strtok_r(path, "/", &save);
-
-	for (; part; part = strtok_r(NULL, "/", &save)) {
-		size_t n = strlen(part);
-
-		if (!strcmp(part, "."))
-			continue;
-		if (!strcmp(part, "..")) {
-			while (to > path && *--to != '/')
-				;
-			continue;
-		}
-		*to++ = '/';
-		memmove(to, part, n);
-		to += n;
-	}
-	*to = '\0';
-}
-
-/* The name that is opened, if it can be one of ours; simplified. */
-static bool read_path(const struct trap_call *call,
-		      const struct opening *opening, char *path)
-{
-	if (trap_read_string(call, opening->path, path, PATH_SIZE) < 0)
-		return false;
-	/* Nearly all opens end here. */
-	if (!ends_with(path, strrchr(DEVICE_PATH, '/') + 1) &&
-	    !ends_with(path, strrchr(POOL_PATH, '/') + 1))
-		return false;
-	if (!make_absolute(call, opening->directory, path))
-		return false;
-	simplify(path);
-	return true;
-}
 
 static int open_device(const struct device *device, uint64_t flags)
 {
@@ -658,21 +541,22 @@ static int open_pool(const struct device *device, uint64_t flags)
 static bool open_call(const struct device *device, struct trap_call *call)
 {
 	cleanup_close int fd = -1;
-	struct opening opening;
-	char path[PATH_SIZE];
+	uint64_t flags;
 
-	if (!read_opening(call, &opening) || !read_path(call, &opening, path))
+	switch (opening_find(call, names, ARRAY_SIZE(names), &flags)) {
+	case DEVICE:
+		fd = open_device(device, flags);
+		break;
+	case POOL:
+		fd = open_pool(device, flags);
+		break;
+	default:
 		return false;
-	if (!strcmp(path, DEVICE_PATH))
-		fd = open_device(device, opening.flags);
-	else if (!strcmp(path, POOL_PATH))
-		fd = open_pool(device, opening.flags);
-	else
-		return false;
+	}
 	if (fd < 0)
 		trap_fail(call, -take_fd(&fd));
 	else
-		trap_return_fd(call, fd, opening.flags & O_CLOEXEC);
+		trap_return_fd(call, fd, flags & O_CLOEXEC);
 	return true;
 }
 

@@ -8,6 +8,7 @@ plumbing_libplumbing_la_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/message.c %D%/message.h \
+	%D%/opening.c %D%/opening.h \
 	%D%/trap.c %D%/trap.h
 plumbing_libplumbing_la_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 plumbing_libplumbing_la_LIBADD = $(SECCOMP_LIBS)

@@ -243,6 +243,7 @@ plumbing_tests = \
 	%D%/unit/test_loop \
 	%D%/unit/test_claim \
 	%D%/unit/test_log \
+	%D%/unit/test_opening \
 	%D%/unit/test_trap \
 	%D%/unit/test_vsock_address \
 	%D%/unit/test_vsock_fabric \
@@ -275,6 +276,9 @@ tests_unit_test_claim_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_log_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_log_LDADD = $(plumbing_test_libs)
 tests_unit_test_log_LDFLAGS = $(plumbing_test_ldflags)
+tests_unit_test_opening_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_opening_LDADD = $(plumbing_test_libs)
+tests_unit_test_opening_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_trap_SOURCES = %D%/unit/test_trap.c $(plumbing_test_sources)
 tests_unit_test_trap_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_trap_LDADD = $(plumbing_test_libs)

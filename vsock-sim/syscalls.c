@@ -18,6 +18,7 @@
 
 #include "libne/cleanup.h"
 #include "plumbing/loop.h"
+#include "plumbing/opening.h"
 #include "vsock-sim/fabric.h"
 #include "vsock-sim/syscalls_internal.h"
 
@@ -125,14 +126,11 @@ static bool on_bind(struct vsock_syscalls *vsock, struct trap_call *call)
 
 static bool on_open(struct vsock_syscalls *vsock, struct trap_call *call)
 {
-	uint64_t address = call->args[call->nr == SYS_openat ? 1 : 0];
-	uint64_t flags = call->args[call->nr == SYS_openat ? 2 : 1];
-	char path[sizeof("/dev/vsock")];
+	static const char *const name = "/dev/vsock";
 	cleanup_close int fd = -1;
+	uint64_t flags;
 
-	if (!vsock->trap_open ||
-	    trap_read_string(call, address, path, sizeof(path)) < 0 ||
-	    strcmp(path, "/dev/vsock") != 0)
+	if (!vsock->trap_open || opening_find(call, &name, 1, &flags) < 0)
 		return false;
 	fd = open(vsock->device_path,
 		  ((int)flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC);
@@ -170,17 +168,8 @@ static const struct trap_rule rules[] = {
 	  .value = IOCTL_VM_SOCKETS_GET_LOCAL_CID },
 	{ .nr = SYS_io_uring_setup, .error = EPERM },
 	/* Opens last: without trap_open the table ends before them. */
-	{ .nr = SYS_openat },
-#ifdef SYS_open
-	{ .nr = SYS_open },
-#endif
+	OPENING_RULES,
 };
-
-#ifdef SYS_open
-#define N_OPEN_RULES 2
-#else
-#define N_OPEN_RULES 1
-#endif
 
 static bool on_call(struct trap_call *call, void *data)
 {
@@ -206,13 +195,8 @@ static bool on_call(struct trap_call *call, void *data)
 		return vsock_on_setsockopt(vsock, call);
 	case SYS_ioctl:
 		return vsock_on_ioctl(vsock, call);
-#ifdef SYS_open
-	case SYS_open:
-#endif
-	case SYS_openat:
-		return on_open(vsock, call);
 	default:
-		return false;
+		return on_open(vsock, call);
 	}
 }
 
@@ -290,7 +274,7 @@ struct trap_handler vsock_syscalls_handler(struct vsock_syscalls *vsock)
 	return (struct trap_handler){
 		.rules = rules,
 		.n_rules = ARRAY_SIZE(rules) -
-			   (vsock->trap_open ? 0 : N_OPEN_RULES),
+			   (vsock->trap_open ? 0 : OPENING_N_RULES),
 		.call = on_call,
 		.data = vsock,
 	};

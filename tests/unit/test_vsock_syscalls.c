@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/openat2.h>
 #include <linux/vm_sockets.h>
 
 #include "tests/unit/fabric_fixture.h"
@@ -1131,6 +1132,38 @@ static void the_local_cid_can_be_asked_for(void **state)
 	run(state, ask_for_local_cid);
 }
 
+/* However it is opened: the kernel has another device there, or none. */
+static void open_by_every_call(void *data)
+{
+	struct open_how how = { .flags = O_RDWR | O_CLOEXEC };
+	int root = open("/", O_PATH | O_DIRECTORY);
+	int devices = open("/dev", O_RDONLY | O_DIRECTORY);
+	int opened[] = {
+		open("//dev/./pts/../vsock", O_RDWR),
+		openat(devices, "vsock", O_RDWR),
+		openat(root, "dev/vsock", O_RDWR),
+		(int)syscall(SYS_openat2, root, "dev//vsock", &how,
+			     sizeof(how)),
+		creat("/dev/vsock", 0600),
+	};
+	uint32_t cid;
+
+	(void)data;
+	for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++) {
+		cid = 0;
+		CHECK(ioctl(opened[i], IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) ==
+		      0);
+		CHECK(cid == VSOCK_CID_PARENT);
+	}
+	CHECK(fcntl(opened[3], F_GETFD) == FD_CLOEXEC);
+	CHECK_ERRNO(ENOENT, openat(root, "vsock", O_RDWR));
+}
+
+static void the_device_is_opened_by_every_call(void **state)
+{
+	run(state, open_by_every_call);
+}
+
 static void try_io_uring(void *data)
 {
 	char parameters[256] = { 0 };
@@ -1386,6 +1419,7 @@ int main(int argc, char **argv)
 		TEST(epoll_works_as_with_any_socket),
 		TEST(packets_keep_their_boundaries),
 		TEST(the_local_cid_can_be_asked_for),
+		TEST(the_device_is_opened_by_every_call),
 		TEST(io_uring_is_refused),
 		TEST(other_sockets_are_left_alone),
 		TEST(an_undumpable_program_is_answered),
