@@ -48,6 +48,14 @@ static int runtime_path(char *path, size_t size)
 	return format_path(path, size, "/tmp/ne-%u", geteuid());
 }
 
+/* For its owner, who may have a umask that takes the folder from himself. */
+static int make_folder(const char *path)
+{
+	if (mkdir(path, 0700))
+		return -1;
+	return fchmodat(AT_FDCWD, path, 0700, AT_SYMLINK_NOFOLLOW);
+}
+
 int runtime_open(char *path, size_t path_size, struct ne_error *err)
 {
 	cleanup_close int fd = -1;
@@ -63,7 +71,7 @@ int runtime_open(char *path, size_t path_size, struct ne_error *err)
 			err, -r,
 			"cannot tell where the runtime folder %s is: %s; set NE_RUNTIME_DIR to an absolute path",
 			getenv("NE_RUNTIME_DIR"), ne_strerror(r));
-	if (mkdir(path, 0700) && errno != EEXIST)
+	if (make_folder(path) && errno != EEXIST)
 		return ne_error_set(
 			err, errno,
 			"cannot make the runtime folder %s: %s; set NE_RUNTIME_DIR to a folder of yours",

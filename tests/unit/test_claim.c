@@ -350,6 +350,21 @@ static void the_runtime_folder_is_made_for_its_owner_only(void **state)
 	assert_int_equal(st.st_mode & 07777, 0700);
 }
 
+static void no_umask_takes_the_runtime_folder_from_its_owner(void **state)
+{
+	char wanted[PATH_MAX + 16];
+	struct stat st;
+	mode_t mask = umask(0777);
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted), "%s/masked", folder);
+	setenv("NE_RUNTIME_DIR", wanted, 1);
+	expect_runtime(wanted);
+	umask(mask);
+	assert_int_equal(stat(wanted, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
 static void without_a_name_of_ours_it_is_below_the_session_s(void **state)
 {
 	char wanted[PATH_MAX + 16];
@@ -459,6 +474,7 @@ int main(void)
 		TEST(a_link_in_place_of_a_claim_is_not_followed),
 		TEST(the_longest_kind_fits_or_is_refused),
 		TEST(the_runtime_folder_is_made_for_its_owner_only),
+		TEST(no_umask_takes_the_runtime_folder_from_its_owner),
 		TEST(without_a_name_of_ours_it_is_below_the_session_s),
 		TEST(a_relative_name_begins_where_we_are),
 		TEST(a_relative_name_in_a_removed_folder_is_said_to_be_that),
