@@ -326,21 +326,6 @@ int trap_return_fd(struct trap_call *call, int fd, bool close_on_exec)
 	return trap_fail(call, -r) ? -ENOENT : r;
 }
 
-int trap_give_fd(const struct trap_call *call, int fd, bool close_on_exec)
-{
-	struct seccomp_notif_addfd add = {
-		.id = call->id,
-		.srcfd = (uint32_t)fd,
-		.newfd_flags = close_on_exec ? O_CLOEXEC : 0,
-	};
-	int number =
-		ioctl(call->trap->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-
-	if (number >= 0)
-		return number;
-	return errno == ESRCH || errno == EINPROGRESS ? -ENOENT : -errno;
-}
-
 bool trap_is_waiting(const struct trap_call *call)
 {
 	return ioctl(call->trap->listener, SECCOMP_IOCTL_NOTIF_ID_VALID,

@@ -116,16 +116,6 @@ int trap_continue(struct trap_call *call);
  */
 int trap_return_fd(struct trap_call *call, int fd, bool close_on_exec);
 
-/*
- * The same in two steps, for a descriptor that must be the caller's alone
- * when he gets it: trap_return_fd() lets the caller go on while the handler
- * still has its own. Returns the number, for trap_return() after fd has been
- * closed; -ENOENT when the caller is gone; or another negative errno. The
- * call waits on. If the answer is then not seen, the caller has a descriptor
- * that he does not know of.
- */
-int trap_give_fd(const struct trap_call *call, int fd, bool close_on_exec);
-
 /* Is the caller still waiting? */
 bool trap_is_waiting(const struct trap_call *call);
 

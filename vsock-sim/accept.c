@@ -76,47 +76,11 @@ static int tell_peer(const struct vsock_syscalls *vsock,
 	return r == -EFAULT || r == -EINVAL ? r : 0;
 }
 
-static void answer_accept(struct vsock_syscalls *vsock, struct trap_call *call,
-			  ino_t listener, int number, ino_t connection)
-{
-	struct undelivered *slot;
-
-	if (trap_return(call, number) != -ENOENT)
-		return;
-	slot = vsock_keep_undelivered(vsock, listener, SYS_accept4);
-	slot->given = number;
-	slot->connection = connection;
-}
-
-/* Does the caller have a connection that it was not told of? */
-static bool accept_given(struct vsock_syscalls *vsock, struct trap_call *call,
-			 int *listener_fd, ino_t listener)
-{
-	for (size_t i = 0; i < UNDELIVERED_MAX; i++) {
-		struct undelivered *slot = &vsock->undelivered[i];
-		struct undelivered given = *slot;
-		cleanup_close int fd = -1;
-		struct stat st;
-
-		if (given.socket != listener || given.given < 0)
-			continue;
-		fd = trap_get_fd(call, given.given);
-		if (fd < 0 || fstat(fd, &st) || st.st_ino != given.connection)
-			continue;
-		vsock_forget_undelivered(slot);
-		tell_peer(vsock, call, fd);
-		vsock_let_go(&fd);
-		vsock_let_go(listener_fd);
-		answer_accept(vsock, call, listener, given.given,
-			      given.connection);
-		return true;
-	}
-	return false;
-}
-
 /*
- * Gives the caller a connection, or the negative errno that it is. Both our
- * duplicates, that one and the listener's, are closed by then.
+ * Gives the caller a connection, or the negative errno that it is. In one
+ * step: a signal between giving it and telling its number would leave the
+ * caller with a connection that it does not know of. The price is that for a
+ * moment the connection is also ours.
  */
 static void give_connection(struct vsock_syscalls *vsock,
 			    struct trap_call *call, ino_t listener,
@@ -124,27 +88,20 @@ static void give_connection(struct vsock_syscalls *vsock,
 {
 	int flags = call->nr == SYS_accept4 ? (int)call->args[3] : 0;
 	cleanup_close int fd = connection;
-	struct stat st;
-	int number, r = fd < 0 ? fd : tell_peer(vsock, call, fd);
+	int r = fd < 0 ? fd : tell_peer(vsock, call, fd);
 
-	if (!r && fstat(fd, &st))
-		r = -errno;
 	if (r) {
 		vsock_finish(call, &fd, r); /* as in the kernel, it is lost */
 		return;
 	}
 	fchmod(fd, MARK_SOCKET);
 	fcntl(fd, F_SETFL, O_RDWR | (flags & SOCK_NONBLOCK));
-	number = trap_give_fd(call, fd, flags & SOCK_CLOEXEC);
-	if (number < 0) {
-		vsock_keep_undelivered(vsock, listener, SYS_accept4)->accepted =
-			take_fd(&fd);
-		vsock_check_later(vsock);
-		trap_fail(call, -number);
+	if (trap_return_fd(call, fd, flags & SOCK_CLOEXEC) == 0)
 		return;
-	}
-	vsock_let_go(&fd);
-	answer_accept(vsock, call, listener, number, st.st_ino);
+	/* The caller was interrupted, or has no room: it may come again. */
+	vsock_keep_undelivered(vsock, listener, SYS_accept4)->accepted =
+		take_fd(&fd);
+	vsock_check_later(vsock);
 }
 
 static void accept_ready(uint32_t events, void *data)
@@ -217,8 +174,6 @@ bool vsock_on_accept(struct vsock_syscalls *vsock, struct trap_call *call)
 		return false;
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || !is_listening(fd))
 		return vsock_finish(call, &fd, -EINVAL);
-	if (accept_given(vsock, call, &fd, st.st_ino))
-		return true;
 	connection = next_connection(vsock, fd, st.st_ino);
 	if (connection != -EAGAIN || fcntl(fd, F_GETFL) & O_NONBLOCK) {
 		vsock_let_go(&fd);

@@ -39,16 +39,12 @@ struct waiting {
 
 /*
  * What was done for a caller that a signal took away before the answer. It
- * makes the same call again, or does not; these are few and rare. A connection
- * that accept was to return we have still, or the caller has it already, under
- * a number that it does not know.
+ * makes the same call again, or does not; these are few and rare.
  */
 struct undelivered {
 	ino_t socket;
 	int nr;
-	int accepted; /* ours, or -1 */
-	int given;    /* the caller's number, or -1 */
-	ino_t connection;
+	int accepted; /* the connection that accept was to return, or -1 */
 };
 
 #define UNDELIVERED_MAX 16
@@ -95,8 +91,9 @@ void vsock_check_later(struct vsock_syscalls *vsock);
 /* --- caller.c ------------------------------------------------------------ */
 
 /*
- * Our duplicate of the caller's socket is closed before the answer: what the
- * caller closes next has to be closed then, and to leave its epoll sets.
+ * The kernel lets the caller go on before it lets us. So our duplicate of the
+ * caller's socket is closed before the answer: what the caller closes next
+ * has to be closed then, and to leave its epoll sets.
  */
 void vsock_let_go(int *fd);
 /* Lets go of fd and answers: r is 0 or a negative errno. Always true. */

@@ -35,7 +35,7 @@ void vsock_forget_undelivered(struct undelivered *slot)
 {
 	if (slot->nr && slot->accepted >= 0)
 		close(slot->accepted);
-	*slot = (struct undelivered){ .accepted = -1, .given = -1 };
+	*slot = (struct undelivered){ .accepted = -1 };
 }
 
 struct undelivered *vsock_keep_undelivered(struct vsock_syscalls *vsock,
@@ -139,6 +139,16 @@ static void check_waiting(uint32_t events, void *data)
 		vsock_check_later(vsock);
 }
 
+/* A thread that makes a call was interrupted in the one it waited in. */
+static void drop_former(struct vsock_syscalls *vsock, pid_t tid)
+{
+	for (struct waiting *w = vsock->waiting; w; w = w->next)
+		if (w->call->tid == tid) {
+			trap_fail(vsock_stop_waiting(w), EINTR);
+			return;
+		}
+}
+
 struct waiting *vsock_start_waiting(struct vsock_syscalls *vsock,
 				    struct trap_call *call, int *fd,
 				    ino_t socket)
@@ -147,6 +157,7 @@ struct waiting *vsock_start_waiting(struct vsock_syscalls *vsock,
 
 	if (!waiting)
 		return NULL;
+	drop_former(vsock, call->tid);
 	waiting->vsock = vsock;
 	waiting->call = call;
 	waiting->fd = take_fd(fd);

@@ -275,44 +275,6 @@ static void a_full_descriptor_table_is_emfile_for_both(void **state)
 	assert_int_equal(seen.result, -EMFILE);
 }
 
-/* The handler has no copy any more when the caller goes on. */
-static bool give_in_two_steps(struct trap_call *call, void *data)
-{
-	int ends[2], number;
-
-	(void)data;
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	number = trap_give_fd(call, ends[1], call->args[0]);
-	close(ends[0]);
-	close(ends[1]);
-	if (number < 0)
-		trap_fail(call, -number);
-	else
-		trap_return(call, number);
-	return true;
-}
-
-static void take_in_two_steps(void *data)
-{
-	int lowest = dup(0);
-	struct rlimit limit = { (rlim_t)lowest + 1, (rlim_t)lowest + 1 };
-
-	(void)data;
-	close(lowest);
-	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-	CHECK(ask(1, 0, 0) == lowest);
-	CHECK(fcntl(lowest, F_GETFD) == FD_CLOEXEC);
-	CHECK_ERRNO(EPIPE, write(lowest, "x", 1)); /* the other end is gone */
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-	CHECK_ERRNO(EMFILE, ask(0, 0, 0));
-}
-
-static void a_descriptor_can_be_given_before_the_answer(void **state)
-{
-	(void)state;
-	run(give_in_two_steps, take_in_two_steps);
-}
-
 /* --- Rules ----------------------------------------------------------------- */
 
 static void ask_with_and_without(void *data)
@@ -954,7 +916,6 @@ static void a_killed_caller_sees_no_answer(void **state)
 	assert_int_equal(trap_write(seen.held, 0, seen.text, 1), -ENOENT);
 	assert_int_equal(trap_get_fd(seen.held, 0), -ENOENT);
 	assert_int_equal(trap_fstat(seen.held, 0, &seen.st), -ENOENT);
-	assert_int_equal(trap_give_fd(seen.held, 0, false), -ENOENT);
 	assert_int_equal(trap_return(seen.held, 1), -ENOENT);
 	traced_free(&traced);
 }
@@ -1079,7 +1040,6 @@ int main(int argc, char **argv)
 		TEST(what_no_handler_takes_the_kernel_does),
 		TEST(a_call_can_be_answered_with_a_descriptor),
 		TEST(a_full_descriptor_table_is_emfile_for_both),
-		TEST(a_descriptor_can_be_given_before_the_answer),
 		TEST(a_rule_looks_at_the_masked_argument_only),
 		TEST(a_mask_reaches_the_upper_half),
 		TEST(an_error_rule_fails_the_call_without_asking),
