@@ -302,16 +302,18 @@ static void allow_many_descriptors(void)
 	}
 }
 
-static int start(struct stage *stage, char **command, struct ne_error *err)
+static int start(struct stage *stage, char **command, mode_t mask,
+		 struct ne_error *err)
 {
 	sigset_t signals;
 	int listener, r;
 
+	/* The command inherits the user's, and not what comes afterwards. */
+	umask(mask);
 	r = family_start(&stage->family, stage->trap, command, err);
+	umask(077);
 	if (r)
 		return r;
-	/* Only now: the command must not inherit these. */
-	umask(077);
 	allow_many_descriptors();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
@@ -334,6 +336,8 @@ static int start(struct stage *stage, char **command, struct ne_error *err)
 static int run(struct stage *stage, const struct options *options,
 	       char **command)
 {
+	/* What is made in the runtime folder is for its owner. */
+	mode_t mask = umask(077);
 	struct ne_error err = { 0 };
 	int r = set_up(stage, options, &err);
 
@@ -343,7 +347,7 @@ static int run(struct stage *stage, const struct options *options,
 	if (!r)
 		r = setenv("NE_EMULATED", "1", 1);
 	if (!r)
-		r = start(stage, command, &err);
+		r = start(stage, command, mask, &err);
 	if (!r)
 		r = loop_run(stage->loop);
 	if (r) {
