@@ -243,6 +243,7 @@ plumbing_tests = \
 	%D%/unit/test_loop \
 	%D%/unit/test_claim \
 	%D%/unit/test_log \
+	%D%/unit/test_message \
 	%D%/unit/test_opening \
 	%D%/unit/test_trap \
 	%D%/unit/test_vsock_address \
@@ -266,6 +267,10 @@ fabric_test_sources = $(plumbing_test_sources) \
 tests_unit_ask_SOURCES = %D%/unit/ask.c
 tests_unit_ask_CFLAGS = $(WARN_CFLAGS)
 tests_unit_ask_LDFLAGS = -all-static
+tests_unit_test_message_SOURCES = %D%/unit/test_message.c
+tests_unit_test_message_CFLAGS = $(plumbing_test_cflags)
+tests_unit_test_message_LDADD = $(plumbing_test_libs)
+tests_unit_test_message_LDFLAGS = $(plumbing_test_ldflags)
 tests_unit_test_loop_SOURCES = %D%/unit/test_loop.c $(plumbing_test_sources)
 tests_unit_test_loop_CFLAGS = $(plumbing_test_cflags)
 tests_unit_test_loop_LDADD = $(plumbing_test_libs)

@@ -836,6 +836,28 @@ static void no_connection_is_lost_in_a_hail_of_signals(void **state)
 	run(state, serve_under_fire_with_restart);
 }
 
+static bool is_bound_to(int fd, unsigned int port)
+{
+	struct sockaddr_vm address;
+	socklen_t size = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+	       address.svm_port == port;
+}
+
+static bool is_connected_to(int fd, unsigned int port)
+{
+	struct sockaddr_vm address;
+	socklen_t size = sizeof(address);
+
+	return getpeername(fd, (struct sockaddr *)&address, &size) == 0 &&
+	       address.svm_port == port;
+}
+
+/*
+ * Rarely, the kernel takes an answer and lets a signal have the caller all the
+ * same: then the call comes again, and finds itself done.
+ */
 static void connect_under_fire(void *data)
 {
 	int listener = listen_at(6000, 100);
@@ -845,8 +867,10 @@ static void connect_under_fire(void *data)
 	for (int i = 0; i < 100; i++) {
 		int fd = new_socket(0), other = new_socket(0), server;
 
-		CHECK(bind_to(other, VMADDR_CID_ANY, 7000) == 0);
-		CHECK(connect_to(fd, VSOCK_CID_PARENT, 6000) == 0);
+		CHECK(bind_to(other, VMADDR_CID_ANY, 7000) == 0 ||
+		      (errno == EINVAL && is_bound_to(other, 7000)));
+		CHECK(connect_to(fd, VSOCK_CID_PARENT, 6000) == 0 ||
+		      (errno == EISCONN && is_connected_to(fd, 6000)));
 		server = accept(listener, NULL, NULL);
 		CHECK(server >= 0);
 		close(server);
