@@ -91,12 +91,20 @@ static void sweep(const char *folder)
 		closedir(dir);
 }
 
+/* One that is there already is of a dead process that had our number. */
+static int make_folder(const char *path)
+{
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	return errno == EEXIST && rmdir(path) == 0 ? mkdir(path, 0755) : -1;
+}
+
 static bool make_below(struct cgroup *cgroup, const char *folder,
 		       const char *name, uint64_t memory, pid_t pid)
 {
 	if ((size_t)snprintf(cgroup->path, sizeof(cgroup->path), "%s/ne-%d-%s",
 			     folder, getpid(), name) >= sizeof(cgroup->path) ||
-	    mkdir(cgroup->path, 0755))
+	    make_folder(cgroup->path))
 		return false;
 	if (write_value(cgroup, "memory.max", memory) == 0 &&
 	    write_value(cgroup, "cgroup.procs", (uint64_t)pid) == 0) {
