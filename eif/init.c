@@ -13,8 +13,8 @@
 /* Up to and with e_machine; both architectures are little-endian. */
 #define ELF_START_SIZE 20
 
-/* In the build tree it lies beside this program's folder. */
-static char *find_built(void)
+/* A place beside the folder of this program. */
+static char *find_beside(const char *place)
 {
 	char self[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -27,17 +27,22 @@ static char *find_built(void)
 	if (!slash)
 		return NULL;
 	*slash = 0;
-	if (asprintf(&path, "%s/../ne-init/ne-init", self) < 0)
+	if (asprintf(&path, "%s/../%s", self, place) < 0)
 		return NULL;
-	return path;
+	if (!access(path, R_OK))
+		return path;
+	free(path);
+	return NULL;
 }
 
 char *find_init(void)
 {
-	cleanup_free char *built = find_built();
+	/* The build tree; an installed tree, wherever it was moved. */
+	char *beside = find_beside("ne-init/ne-init")
+			       ?: find_beside("libexec/libne/ne-init");
 
-	if (built && !access(built, R_OK))
-		return take_ptr(&built);
+	if (beside)
+		return beside;
 	if (!access(NE_LIBEXECDIR "/ne-init", R_OK))
 		return strdup(NE_LIBEXECDIR "/ne-init");
 	return NULL;

@@ -353,7 +353,7 @@ static void enclave_ended(void *data)
 					      descriptor->read_end, EPOLLET,
 					      descriptor_ready, descriptor);
 	if (!descriptor->source)
-		log_warn("what enclave %016" PRIx64
+		log_warn("what enclave %" PRIx64
 			 " had may not be free before the end: %s",
 			 enclave_slot(descriptor->enclave), ne_strerror(errno));
 	close(take_fd(&descriptor->write_end));
@@ -453,7 +453,7 @@ static void enclave_command(struct descriptor *descriptor,
 			      (uint32_t)call->args[1], call->args[2]);
 
 	mappings_close(caller.mappings);
-	log_debug("enclave %016" PRIx64 ": ioctl 0x%x: %s",
+	log_debug("enclave %" PRIx64 ": ioctl 0x%x: %s",
 		  enclave_slot(descriptor->enclave), (uint32_t)call->args[1],
 		  r ? ne_strerror(r) : "done");
 	r = r ? trap_fail(call, -r) : trap_return(call, 0);

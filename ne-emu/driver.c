@@ -86,7 +86,7 @@ static void tell_unheard_reason(const struct enclave *enclave)
 	const char *reason = slot_reason(enclave->slot);
 
 	if (reason && slot_failed(enclave->slot) && !enclave->reason_asked)
-		log_error("enclave %016" PRIx64 ": %s", slot_id(enclave->slot),
+		log_error("enclave %" PRIx64 ": %s", slot_id(enclave->slot),
 			  reason);
 }
 

@@ -179,8 +179,7 @@ static void set_reason(struct slot *slot, bool failed, const char *text)
 static void end(struct slot *slot)
 {
 	slot->state = SLOT_STOPPED;
-	log_info("enclave %016" PRIx64 " has ended: %s", slot->id,
-		 slot->reason);
+	log_info("enclave %" PRIx64 " has ended: %s", slot->id, slot->reason);
 	slot->ended(slot, slot->data);
 }
 
@@ -261,7 +260,7 @@ static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
 		.loaded_data = slot,
 	};
 
-	snprintf(name, sizeof(name), "enclave %016" PRIx64, slot->id);
+	snprintf(name, sizeof(name), "enclave %" PRIx64, slot->id);
 	return slot->hypervisor->machine->prepare(&slot->machine,
 						  slot->hypervisor->loop, &spec,
 						  machine_ended, slot, err);
@@ -314,7 +313,7 @@ void slot_go(struct slot *slot)
 	slot->stillborn = loop_timer(loop, 0, stillborn_ended, slot);
 	if (!slot->stillborn)
 		log_error(
-			"enclave %016" PRIx64
+			"enclave %" PRIx64
 			" cannot run, and its end cannot be announced: out of memory or descriptors",
 			slot->id);
 }

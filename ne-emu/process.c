@@ -312,8 +312,8 @@ static void limit_memory(struct machine *machine,
 		return;
 	said = true;
 	snprintf(text, sizeof(text),
-		 "its processes are not held to %" PRIu64
-		 " MiB of memory, only its files are: %s",
+		 "it is not held to %" PRIu64
+		 " MiB of memory, only its root file system is: %s",
 		 spec->memory >> 20, why);
 	add_note(machine, text);
 }

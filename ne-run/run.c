@@ -51,6 +51,9 @@
 /* How long after its end an enclave's last words may take. */
 #define LAST_WORDS_MILLISECONDS 200
 
+/* So long it waits for its turn to boot before it says so. */
+#define PATIENCE_MILLISECONDS 2000
+
 /* Each enclave that is before us may take its whole time. */
 #define TURN_SECONDS 600
 
@@ -148,8 +151,12 @@ static int wait_for_turn(struct run *run, struct ne_heartbeat **heartbeat,
 
 	if (rc != -ETIMEDOUT)
 		return rc;
-	report_detail("waiting: %s", err->text);
 	report_status("waiting for another enclave to boot");
+	wait.deadline = ne_now() + PATIENCE_MILLISECONDS;
+	rc = ne_heartbeat_listen(heartbeat, run->spec->device, &wait, err);
+	if (rc != -ETIMEDOUT)
+		return rc;
+	report_say("waiting: %s", err->text);
 	wait.deadline = ne_now() + TURN_SECONDS * 1000;
 	return ne_heartbeat_listen(heartbeat, run->spec->device, &wait, err);
 }
@@ -326,12 +333,35 @@ static void hear_last_words(struct run *run)
 		left = until - ne_now();
 }
 
+/* What a shell would have said of such a status; "" for most. */
+static const char *meaning_of(int status)
+{
+	static char text[96];
+
+	if (status == 126)
+		return ", as of a command that cannot be executed";
+	if (status == 127)
+		return ", as of a command that is not found";
+	if (status <= 128 || status > 128 + SIGRTMAX)
+		return "";
+	snprintf(text, sizeof(text), ", as of one that signal %d ended (%s)",
+		 status - 128, strsignal(status - 128));
+	return text;
+}
+
+/* An application that never ran, or fell, had no say of its own. */
+static bool needs_words(const struct run *run)
+{
+	return run->control.status < 0 ||
+	       (run->control.status >= 126 && !run->signal);
+}
+
 static void find_reason(struct run *run)
 {
 	if (run->control.status >= 0)
 		snprintf(run->reason, sizeof(run->reason),
-			 "the application exited with status %d",
-			 run->control.status);
+			 "the application exited with status %d%s",
+			 run->control.status, meaning_of(run->control.status));
 	else if (ne_enclave_end_reason(run->enclave, run->reason,
 				       sizeof(run->reason)) < 0)
 		snprintf(run->reason, sizeof(run->reason), "the enclave ended");
@@ -370,6 +400,11 @@ static void see_through(struct run *run)
 	end_enclave(run, false);
 	if (run->control.status < 0)
 		report_say("no exit status was reported: %s", run->reason);
+	else if (needs_words(run))
+		report_say("%s%s", run->reason,
+			   run->spec->options->console
+				   ? ""
+				   : "; look with --console");
 	else
 		report_detail("%s", run->reason);
 }
