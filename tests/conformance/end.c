@@ -443,6 +443,25 @@ static void disturb(int flags)
 
 #define ROUNDS 200
 
+/*
+ * The kernel tells the supervisor of a trapped call that its answer was
+ * accepted and may, about once in a thousand such moments, let a signal have
+ * the caller all the same: the call comes again and finds itself done. An
+ * emulator cannot help that. One that undoes nothing fails far more often.
+ */
+#define CROSSINGS_MAX (ROUNDS / 20)
+
+/* The first of two calls that add a vCPU, made again or not. */
+static void added_once(long added, unsigned int *crossings)
+{
+	if (added == -NE_ERR_VCPU_ALREADY_USED) {
+		++*crossings;
+		expect_true(*crossings <= CROSSINGS_MAX);
+		return;
+	}
+	expect(added, 0);
+}
+
 /* The driver waits for its device where no signal wakes it. */
 static void signals_do_not_interrupt(void)
 {
@@ -464,6 +483,7 @@ static void signals_do_not_interrupt(void)
 static void signals_restart(void)
 {
 	int device = device_open();
+	unsigned int crossings = 0;
 	uint64_t slot;
 
 	disturb(SA_RESTART);
@@ -472,7 +492,7 @@ static void signals_restart(void)
 		long enclave = create_vm(device, &slot);
 
 		expect_true(enclave >= 0);
-		expect(add_vcpu((int)enclave, &id), 0);
+		added_once(add_vcpu((int)enclave, &id), &crossings);
 		expect(add_vcpu((int)enclave, &id), -NE_ERR_VCPU_ALREADY_USED);
 		call_close((int)enclave);
 	}
@@ -482,6 +502,7 @@ static void signals_restart(void)
 static void what_is_interrupted_has_not_happened(void)
 {
 	int device = device_open();
+	unsigned int crossings = 0;
 	uint64_t slot;
 
 	disturb(0);
@@ -498,7 +519,7 @@ static void what_is_interrupted_has_not_happened(void)
 
 			while ((added = add_vcpu((int)enclave, &id)) == -EINTR)
 				;
-			expect(added, 0);
+			added_once(added, &crossings);
 		}
 		call_close((int)enclave);
 	}
@@ -577,15 +598,9 @@ static const struct test_case cases[] = {
 	     next_program_is_another_process, .cores = 2),
 	CASE("no ioctl is interrupted by a signal", signals_do_not_interrupt,
 	     .known_difference = "emulated, it can be, as a blocking call"),
-	/*
-	 * The kernel tells a supervisor that its answer was accepted and may
-	 * still let a signal have the caller, which then makes the call again.
-	 */
-	CASE("no ioctl minds a signal that restarts calls", signals_restart,
-	     .known_difference = "emulated, an answer and a signal may cross"),
+	CASE("no ioctl minds a signal that restarts calls", signals_restart),
 	CASE("an ioctl that a signal has interrupted all the same has not happened",
-	     what_is_interrupted_has_not_happened,
-	     .known_difference = "emulated, an answer and a signal may cross"),
+	     what_is_interrupted_has_not_happened),
 	CASE("threads that add CPUs at once get each of them once",
 	     threads_at_once),
 };
