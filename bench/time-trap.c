@@ -223,17 +223,18 @@ static void print_verdict(void)
 	double program = percent_more(least(&loads[PROGRAM], PLAIN),
 				      least(&loads[PROGRAM], TRAPPED));
 
-	printf("\nThe trap costs a program that does something with its "
-	       "million calls %.1f %%; target: under %.0f %%, %s.\n"
-	       "One that makes them and nothing else pays %.1f %%: %.0f ns a "
-	       "call, where an empty filter, the\nleast that the kernel has, "
-	       "takes %.0f ns.\n",
-	       program, TARGET_PERCENT,
-	       program < TARGET_PERCENT ? "met" : "MISSED", cheapest,
+	printf("\nThe trap costs a program that makes its million calls and "
+	       "nothing else %.1f %%; target: under %.0f %%, %s.\n"
+	       "That is %.0f ns a call; an empty filter, the least that the "
+	       "kernel has, takes %.0f ns.\n"
+	       "One that does something with its calls pays %.1f %%.\n",
+	       cheapest, TARGET_PERCENT,
+	       cheapest < TARGET_PERCENT ? "met" : "MISSED",
 	       least(&loads[CHEAPEST], TRAPPED) -
 		       least(&loads[CHEAPEST], PLAIN),
 	       least(&loads[CHEAPEST], EMPTY_FILTER) -
-		       least(&loads[CHEAPEST], PLAIN));
+		       least(&loads[CHEAPEST], PLAIN),
+	       program);
 }
 
 int main(int argc, char **argv)
