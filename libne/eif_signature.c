@@ -8,256 +8,19 @@
  * "signature": COSE_Sign1}, of which the first counts. serde, which AWS's
  * tools write it with, makes arrays of integers of both; byte strings are
  * taken too.
- *
- * libcbor decodes one head at a time here and builds no tree: memory and depth
- * stay bounded whatever lengths a hostile section claims. Every element takes
- * at least one byte of a section of at most 32768, so loops end soon as well.
  */
 #include "libne/eif_internal.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
-#include <cbor.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "libne/cbor.h"
 #include "libne/cleanup.h"
-
-/* Of what is skipped. Signatures as they are need 2. */
-#define MAX_DEPTH 8
-#define CBOR_BREAK 0xff
-
-enum kind {
-	KIND_INTEGER,
-	KIND_BYTES,
-	KIND_TEXT,
-	KIND_ARRAY,
-	KIND_MAP,
-	KIND_TAG,
-	KIND_OTHER,	  /* a simple value or a float */
-	KIND_UNSUPPORTED, /* negative, or a string in pieces */
-};
-
-struct item {
-	enum kind kind;
-	uint64_t value;	      /* of an integer */
-	const uint8_t *bytes; /* of a string, count bytes */
-	uint64_t count;	      /* elements, or pairs of a map */
-	bool indefinite;      /* count is unknown */
-};
-
-struct cursor {
-	const uint8_t *at;
-	size_t left;
-};
-
-/* --- libcbor's callbacks: each fills a struct item ---------------------- */
-
-static void got(void *data, enum kind kind)
-{
-	struct item *item = data;
-
-	item->kind = kind;
-}
-
-static void got_integer(void *data, uint64_t value)
-{
-	struct item *item = data;
-
-	item->kind = KIND_INTEGER;
-	item->value = value;
-}
-
-static void got_uint8(void *data, uint8_t value)
-{
-	got_integer(data, value);
-}
-
-static void got_uint16(void *data, uint16_t value)
-{
-	got_integer(data, value);
-}
-
-static void got_uint32(void *data, uint32_t value)
-{
-	got_integer(data, value);
-}
-
-static void got_negint8(void *data, uint8_t value __attribute__((unused)))
-{
-	got(data, KIND_UNSUPPORTED);
-}
-
-static void got_negint16(void *data, uint16_t value __attribute__((unused)))
-{
-	got(data, KIND_UNSUPPORTED);
-}
-
-static void got_negint32(void *data, uint32_t value __attribute__((unused)))
-{
-	got(data, KIND_UNSUPPORTED);
-}
-
-static void got_negint64(void *data, uint64_t value __attribute__((unused)))
-{
-	got(data, KIND_UNSUPPORTED);
-}
-
-static void got_pieces(void *data)
-{
-	got(data, KIND_UNSUPPORTED);
-}
-
-static void got_string(struct item *item, enum kind kind, cbor_data bytes,
-		       uint64_t size)
-{
-	item->kind = kind;
-	item->bytes = bytes;
-	item->count = size;
-}
-
-static void got_bytes(void *data, cbor_data bytes, size_t size)
-{
-	got_string(data, KIND_BYTES, bytes, size);
-}
-
-static void got_text(void *data, cbor_data bytes, size_t size)
-{
-	got_string(data, KIND_TEXT, bytes, size);
-}
-
-static void got_collection(struct item *item, enum kind kind, uint64_t count)
-{
-	item->kind = kind;
-	item->count = count;
-}
-
-static void got_array(void *data, size_t count)
-{
-	got_collection(data, KIND_ARRAY, count);
-}
-
-static void got_map(void *data, size_t count)
-{
-	got_collection(data, KIND_MAP, count);
-}
-
-static void got_array_start(void *data)
-{
-	struct item *item = data;
-
-	item->kind = KIND_ARRAY;
-	item->indefinite = true;
-}
-
-static void got_map_start(void *data)
-{
-	struct item *item = data;
-
-	item->kind = KIND_MAP;
-	item->indefinite = true;
-}
-
-static void got_tag(void *data, uint64_t value __attribute__((unused)))
-{
-	got(data, KIND_TAG);
-}
-
-static void got_float(void *data, float value __attribute__((unused)))
-{
-	got(data, KIND_OTHER);
-}
-
-static void got_double(void *data, double value __attribute__((unused)))
-{
-	got(data, KIND_OTHER);
-}
-
-static void got_bool(void *data, bool value __attribute__((unused)))
-{
-	got(data, KIND_OTHER);
-}
-
-static void got_simple(void *data)
-{
-	got(data, KIND_OTHER);
-}
-
-static const struct cbor_callbacks callbacks = {
-	.uint8 = got_uint8,
-	.uint16 = got_uint16,
-	.uint32 = got_uint32,
-	.uint64 = got_integer,
-	.negint8 = got_negint8,
-	.negint16 = got_negint16,
-	.negint32 = got_negint32,
-	.negint64 = got_negint64,
-	.byte_string = got_bytes,
-	.byte_string_start = got_pieces,
-	.string = got_text,
-	.string_start = got_pieces,
-	.array_start = got_array,
-	.indef_array_start = got_array_start,
-	.map_start = got_map,
-	.indef_map_start = got_map_start,
-	.tag = got_tag,
-	.float2 = got_float,
-	.float4 = got_float,
-	.float8 = got_double,
-	.undefined = got_simple,
-	.null = got_simple,
-	.boolean = got_bool,
-	.indef_break = got_pieces,
-};
-
-/* --- Walking ------------------------------------------------------------ */
-
-static bool next(struct cursor *cursor, struct item *item)
-{
-	struct cbor_decoder_result result;
-
-	*item = (struct item){ .kind = KIND_UNSUPPORTED };
-	result = cbor_stream_decode(cursor->at, cursor->left, &callbacks, item);
-	if (result.status != CBOR_DECODER_FINISHED ||
-	    item->kind == KIND_UNSUPPORTED)
-		return false;
-	cursor->at += result.read;
-	cursor->left -= result.read;
-	return true;
-}
-
-/* Is there another element? Consumes the end of an indefinite collection. */
-static bool more(struct cursor *cursor, struct item *collection)
-{
-	if (!collection->indefinite)
-		return collection->count && collection->count--;
-	if (!cursor->left || *cursor->at != CBOR_BREAK)
-		return true;
-	cursor->at++;
-	cursor->left--;
-	return false;
-}
-
-static bool skip(struct cursor *cursor, unsigned int depth)
-{
-	struct item item;
-
-	if (depth > MAX_DEPTH || !next(cursor, &item))
-		return false;
-	if (item.kind == KIND_TAG)
-		return skip(cursor, depth + 1);
-	if (item.kind != KIND_ARRAY && item.kind != KIND_MAP)
-		return true;
-	while (more(cursor, &item)) {
-		if (!skip(cursor, depth + 1))
-			return false;
-		if (item.kind == KIND_MAP && !skip(cursor, depth + 1))
-			return false;
-	}
-	return true;
-}
 
 struct blob {
 	uint8_t *bytes;
@@ -271,64 +34,38 @@ static void cleanup_blobp(struct blob *blob)
 
 #define cleanup_blob __attribute__((cleanup(cleanup_blobp)))
 
-static bool read_byte_array(struct cursor *cursor, struct item *array,
-			    struct blob *blob)
+/* Not twice. */
+static bool read_blob(struct cbor_in *in, struct blob *blob)
 {
-	struct item element;
+	/* Each byte of it takes at least one of the section. */
+	size_t capacity = in->left;
+	struct cbor_item item;
 
-	/* Every element takes a byte, so there are no more than that. */
-	blob->bytes = malloc(cursor->left + 1);
-	while (more(cursor, array)) {
-		if (!blob->bytes || !next(cursor, &element) ||
-		    element.kind != KIND_INTEGER || element.value > UINT8_MAX)
-			return false;
-		blob->bytes[blob->size++] = (uint8_t)element.value;
-	}
-	return blob->bytes;
+	if (blob->bytes || !cbor_in_next(in, &item))
+		return false;
+	blob->bytes = malloc(capacity);
+	return blob->bytes &&
+	       cbor_in_blob(in, &item, blob->bytes, capacity, &blob->size);
 }
 
-/* A byte string, or an array of integers that are bytes. Not twice. */
-static bool read_blob(struct cursor *cursor, struct blob *blob)
-{
-	struct item item;
-
-	if (blob->bytes || !next(cursor, &item))
-		return false;
-	if (item.kind == KIND_ARRAY)
-		return read_byte_array(cursor, &item, blob);
-	if (item.kind != KIND_BYTES)
-		return false;
-	blob->bytes = malloc(item.count + 1);
-	if (!blob->bytes)
-		return false;
-	memcpy(blob->bytes, item.bytes, item.count);
-	blob->size = item.count;
-	return true;
-}
-
-static bool is_text(const struct item *item, const char *text)
-{
-	return item->kind == KIND_TEXT && item->count == strlen(text) &&
-	       !memcmp(item->bytes, text, item->count);
-}
-
-static bool read_entry(struct cursor *cursor, struct blob *certificate,
+static bool read_entry(struct cbor_in *in, struct blob *certificate,
 		       struct blob *signature)
 {
-	struct item map, key;
+	struct cbor_item map, key;
 	bool done;
 
-	if (!next(cursor, &map) || map.kind != KIND_MAP)
+	if (!cbor_in_next(in, &map) || map.kind != CBOR_IN_MAP)
 		return false;
-	while (more(cursor, &map)) {
-		if (!next(cursor, &key))
+	while (cbor_in_more(in, &map)) {
+		if (!cbor_in_next(in, &key))
 			return false;
-		if (is_text(&key, "signing_certificate"))
-			done = read_blob(cursor, certificate);
-		else if (is_text(&key, "signature"))
-			done = read_blob(cursor, signature);
+		if (cbor_item_is_text(&key, "signing_certificate"))
+			done = read_blob(in, certificate);
+		else if (cbor_item_is_text(&key, "signature"))
+			done = read_blob(in, signature);
 		else
-			done = key.kind == KIND_TEXT && skip(cursor, 0);
+			done = key.kind == CBOR_IN_TEXT && !key.indefinite &&
+			       cbor_in_skip(in);
 		if (!done)
 			return false;
 	}
@@ -339,17 +76,17 @@ static bool read_entry(struct cursor *cursor, struct blob *certificate,
 static bool read_section(const struct ne_eif_section *section,
 			 struct blob *certificate, struct blob *signature)
 {
-	struct cursor cursor = { .at = section->data, .left = section->size };
-	struct item array;
+	struct cbor_in in = { .at = section->data, .left = section->size };
+	struct cbor_item array;
 
-	if (!next(&cursor, &array) || array.kind != KIND_ARRAY ||
-	    !more(&cursor, &array) ||
-	    !read_entry(&cursor, certificate, signature))
+	if (!cbor_in_next(&in, &array) || array.kind != CBOR_IN_ARRAY ||
+	    !cbor_in_more(&in, &array) ||
+	    !read_entry(&in, certificate, signature))
 		return false;
-	while (more(&cursor, &array))
-		if (!skip(&cursor, 0))
+	while (cbor_in_more(&in, &array))
+		if (!cbor_in_skip(&in))
 			return false;
-	return cursor.left == 0;
+	return in.left == 0;
 }
 
 /* --- The certificate ---------------------------------------------------- */

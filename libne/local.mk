@@ -2,6 +2,7 @@
 
 lib_LTLIBRARIES += libne.la
 libne_la_SOURCES = \
+	%D%/cbor.c %D%/cbor.h \
 	%D%/cleanup.h \
 	%D%/console.c \
 	%D%/enclave.c %D%/enclave.h \
