@@ -332,3 +332,13 @@ tests_fuzz_fuzz_names_LDADD = ne-emu/libneemu.la vsock-sim/libvsock-sim.la \
 tests_fuzz_fuzz_names_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
 endif
 EXTRA_DIST += %D%/fuzz/fuzz_names.seeds
+
+# --- The NSM: the module -----------------------------------------------------
+
+# --- The NSM: certificates ---------------------------------------------------
+
+# --- The NSM: ways of reaching it --------------------------------------------
+
+# --- Attestation documents ---------------------------------------------------
+
+# --- The NSM's clients -------------------------------------------------------

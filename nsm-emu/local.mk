@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# All of nsm-emu but main, for the program, for ne-emu and for the tests.
+noinst_LTLIBRARIES += nsm-emu/libnsm-emu.la
+nsm_emu_libnsm_emu_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS)
+nsm_emu_libnsm_emu_la_LIBADD = $(CRYPTO_LIBS) $(CBOR_LIBS)
+
+# The module
+nsm_emu_libnsm_emu_la_SOURCES = \
+	%D%/module.h
+
+# Certificates
+nsm_emu_libnsm_emu_la_SOURCES += \
+	%D%/authority.h \
+	%D%/identity.h \
+	%D%/random.h
+
