@@ -19,6 +19,8 @@ libne_la_SOURCES = \
 	%D%/heartbeat.c \
 	%D%/heartbeat_lines.c \
 	%D%/memory.c %D%/memory.h \
+	%D%/nsm.c \
+	%D%/nsm_codec.c %D%/nsm_codec.h \
 	%D%/pcr.c \
 	%D%/vsock.c %D%/vsock.h
 libne_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS) \
@@ -38,6 +40,7 @@ neinclude_HEADERS = \
 	%D%/include/ne/end_reason.h \
 	%D%/include/ne/error.h \
 	%D%/include/ne/heartbeat.h \
+	%D%/include/ne/nsm.h \
 	%D%/include/ne/pcr.h \
 	%D%/include/ne/vsock.h
 
