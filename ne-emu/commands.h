@@ -3,9 +3,6 @@
 #ifndef NE_EMU_COMMANDS_H
 #define NE_EMU_COMMANDS_H
 
-/* The emulator's own failures, as with docker-run(1). */
-#define EXIT_EMULATOR 125
-
 int command_run(int argc, char **argv);
 
 #endif

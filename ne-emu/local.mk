@@ -40,7 +40,6 @@ ne_emu_libneemu_la_SOURCES += \
 bin_PROGRAMS += ne-emu/ne-emu
 ne_emu_ne_emu_SOURCES = \
 	%D%/commands.h \
-	%D%/family.c %D%/family.h \
 	%D%/main.c \
 	%D%/run.c
 ne_emu_ne_emu_LDFLAGS = $(AM_LDFLAGS) -static

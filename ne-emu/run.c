@@ -6,27 +6,22 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <ne/error.h>
 
 #include "libne/cleanup.h"
 #include "ne-emu/commands.h"
 #include "ne-emu/device.h"
-#include "ne-emu/family.h"
 #include "ne-emu/machine.h"
 #include "ne-emu/topology.h"
 #include "plumbing/claim.h"
+#include "plumbing/command.h"
 #include "plumbing/log.h"
-#include "plumbing/loop.h"
+#include "plumbing/program.h"
 #include "plumbing/trap.h"
 #include "vsock-sim/fabric.h"
 #include "vsock-sim/syscalls.h"
@@ -187,174 +182,78 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return 0;
 }
 
-/* Everything that stands around the command. */
-struct stage {
+/* What stands around the command. */
+struct world {
+	const struct options *options;
 	struct topology topology;
 	int runtime;
 	char runtime_path[PATH_MAX];
 	struct fabric fabric;
-	struct loop *loop;
 	struct device *device;
 	struct vsock_syscalls *vsock;
-	struct trap *trap;
-	struct family family;
-	struct loop_source *keeper_source;
-	int signals;
-	struct loop_source *signals_source;
 };
 
-static int set_up(struct stage *stage, const struct options *options,
-		  struct ne_error *err)
+static int build(void *data, struct loop *loop, struct trap_handler *handlers,
+		 size_t *n_handlers, struct ne_error *err)
 {
-	struct trap_handler handlers[2];
+	struct world *world = data;
+	const struct options *options = world->options;
 	int r;
 
-	r = topology_init(&stage->topology, options->cpus, options->threads,
+	r = topology_init(&world->topology, options->cpus, options->threads,
 			  options->pool, err);
 	if (r)
 		return r;
-	stage->runtime = runtime_open(stage->runtime_path,
-				      sizeof(stage->runtime_path), err);
-	if (stage->runtime < 0)
-		return stage->runtime;
-	r = fabric_open(&stage->fabric, stage->runtime, stage->runtime_path,
+	world->runtime = runtime_open(world->runtime_path,
+				      sizeof(world->runtime_path), err);
+	if (world->runtime < 0)
+		return world->runtime;
+	r = fabric_open(&world->fabric, world->runtime, world->runtime_path,
 			err);
 	if (r)
 		return r;
-	stage->loop = loop_new();
-	if (!stage->loop)
-		return ne_error_set(err, errno, "cannot make an event loop: %s",
-				    strerror(errno));
-	r = device_new(&stage->device, stage->loop, stage->runtime,
-		       stage->runtime_path, &stage->topology, &options->device,
+	r = device_new(&world->device, loop, world->runtime,
+		       world->runtime_path, &world->topology, &options->device,
 		       err);
 	if (r)
 		return r;
-	r = vsock_syscalls_new(&stage->vsock, stage->loop, &stage->fabric,
+	r = vsock_syscalls_new(&world->vsock, loop, &world->fabric,
 			       VSOCK_CID_PARENT, true, err);
 	if (r)
 		return r;
-	handlers[0] = vsock_syscalls_handler(stage->vsock);
-	handlers[1] = *device_handler(stage->device);
-	return trap_new(&stage->trap, handlers, ARRAY_SIZE(handlers), err);
+	handlers[0] = vsock_syscalls_handler(world->vsock);
+	handlers[1] = *device_handler(world->device);
+	*n_handlers = 2;
+	return setenv("NE_EMULATED", "1", 1) ? -errno : 0;
 }
 
-static void tear_down(struct stage *stage)
+static void end(void *data)
 {
-	device_free(stage->device);
-	vsock_syscalls_free(stage->vsock);
-	loop_remove(stage->keeper_source);
-	loop_remove(stage->signals_source);
-	trap_free(stage->trap);
-	loop_free(stage->loop);
-	if (stage->fabric.names.folder)
-		fabric_sweep(&stage->fabric, VSOCK_CID_PARENT);
-	close_keeping_errno(stage->signals);
-	close_keeping_errno(stage->family.pidfd);
-	close_keeping_errno(stage->runtime);
+	struct world *world = data;
+
+	device_free(world->device);
+	vsock_syscalls_free(world->vsock);
 }
 
-static void keeper_ended(uint32_t events, void *data)
+static int run(const struct options *options, char **command)
 {
-	struct stage *stage = data;
+	struct world world = { .options = options, .runtime = -1 };
+	const struct command_world around = {
+		.program = "ne-emu",
+		.notice =
+			options->quiet
+				? NULL
+				: "emulating /dev/nitro_enclaves and AF_VSOCK: a test instrument, no security boundary",
+		.build = build,
+		.end = end,
+		.data = &world,
+	};
+	int status = command_run_in(&around, command);
 
-	(void)events;
-	loop_stop(stage->loop);
-}
-
-/* Signals meant for us are meant for the command. */
-static void signal_came(uint32_t events, void *data)
-{
-	struct stage *stage = data;
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(stage->signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	/* The terminal's come from the kernel and reach the command too. */
-	if (info.ssi_code <= 0)
-		kill(stage->family.keeper, (int)info.ssi_signo);
-}
-
-static int watch(struct stage *stage, const sigset_t *signals,
-		 struct ne_error *err)
-{
-	stage->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (stage->signals >= 0)
-		stage->signals_source = loop_add(stage->loop, stage->signals,
-						 EPOLLIN, signal_came, stage);
-	stage->keeper_source = loop_add(stage->loop, stage->family.pidfd,
-					EPOLLIN, keeper_ended, stage);
-	if (!stage->signals_source || !stage->keeper_source)
-		return ne_error_set(err, errno, "cannot watch the command: %s",
-				    strerror(errno));
-	return 0;
-}
-
-/* Programs and enclaves that wait for connections have one each here. */
-static void allow_many_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
-static int start(struct stage *stage, char **command, mode_t mask,
-		 struct ne_error *err)
-{
-	sigset_t signals;
-	int listener, r;
-
-	/* The command inherits the user's, and not what comes afterwards. */
-	umask(mask);
-	r = family_start(&stage->family, stage->trap, command, err);
-	umask(077);
-	if (r)
-		return r;
-	allow_many_descriptors();
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGQUIT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGUSR1);
-	sigaddset(&signals, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	r = watch(stage, &signals, err);
-	if (r || stage->family.listener < 0)
-		return r;
-	listener = take_fd(&stage->family.listener);
-	r = trap_attach(stage->trap, stage->loop, listener);
-	return r ? ne_error_set(err, -r, "cannot serve the trap: %s",
-				ne_strerror(r))
-		 : 0;
-}
-
-static int run(struct stage *stage, const struct options *options,
-	       char **command)
-{
-	/* What is made in the runtime folder is for its owner. */
-	mode_t mask = umask(077);
-	struct ne_error err = { 0 };
-	int r = set_up(stage, options, &err);
-
-	if (!r && !options->quiet)
-		log_warn(
-			"emulating /dev/nitro_enclaves and AF_VSOCK: a test instrument, no security boundary");
-	if (!r)
-		r = setenv("NE_EMULATED", "1", 1);
-	if (!r)
-		r = start(stage, command, mask, &err);
-	if (!r)
-		r = loop_run(stage->loop);
-	if (r) {
-		log_error("%s", err.code ? err.text : ne_strerror(r));
-		return EXIT_EMULATOR;
-	}
-	return family_status(&stage->family);
+	if (world.fabric.names.folder)
+		fabric_sweep(&world.fabric, VSOCK_CID_PARENT);
+	close_keeping_errno(world.runtime);
+	return status;
 }
 
 int command_run(int argc, char **argv)
@@ -365,18 +264,12 @@ int command_run(int argc, char **argv)
 		.pool = "2-15",
 		.device = { .machine = &process_machine, .numa_node = -1 },
 	};
-	struct stage stage = { .runtime = -1,
-			       .signals = -1,
-			       .family = { .pidfd = -1, .listener = -1 } };
-	int status, r = parse_options(&options, argc, argv);
+	int r = parse_options(&options, argc, argv);
 
 	if (r)
 		return r < 0 ? EXIT_EMULATOR : EXIT_SUCCESS;
 	log_init("ne-emu", options.verbose > 1 ? LOG_DEBUG
 			   : options.verbose   ? LOG_INFO
 					       : LOG_WARN);
-	status = run(&stage, &options, argv + optind);
-	tear_down(&stage);
-	family_kill_descendants();
-	return status;
+	return run(&options, argv + optind);
 }

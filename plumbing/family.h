@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command under ne-emu and everything it starts: nobody is left when
+ * The command under an emulator and everything it starts: nobody is left when
  * one of us dies.
  *
  * Theory of operation
@@ -17,8 +17,8 @@
  * When the keeper dies, the command is killed by the kernel, orphans go to
  * the supervisor, and that kills them.
  */
-#ifndef NE_EMU_FAMILY_H
-#define NE_EMU_FAMILY_H
+#ifndef PLUMBING_FAMILY_H
+#define PLUMBING_FAMILY_H
 
 #include <sys/types.h>
 
@@ -34,9 +34,10 @@ struct family {
 /*
  * Starts argv under the trap. The calling process becomes a subreaper.
  * Signals that are blocked now are not for the command.
+ * program: whose family this is, for the keeper's name: "ne-emu".
  */
 int family_start(struct family *family, const struct trap *trap,
-		 char *const argv[], struct ne_error *err);
+		 const char *program, char *const argv[], struct ne_error *err);
 
 /*
  * After pidfd became readable: the exit status for a shell: the command's

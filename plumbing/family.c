@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ne-emu/family.h"
+#include "plumbing/family.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -156,7 +156,7 @@ static _Noreturn void run_command(const struct trap *trap, char *const argv[],
 	if (listener < 0) {
 		if (listener == -EBUSY)
 			log_error(
-				"this process is under a syscall trap already: ne-emu does not run inside ne-emu");
+				"this process is under a syscall trap already: one emulator does not run inside another");
 		else
 			log_error(
 				"cannot install the syscall filter: %s; in a container try --security-opt seccomp=unconfined",
@@ -211,13 +211,15 @@ static _Noreturn void keep(pid_t command, pid_t supervisor)
 	}
 }
 
-static _Noreturn void run_keeper(const struct trap *trap, char *const argv[],
-				 const sigset_t *signals, int socket,
-				 pid_t supervisor)
+static _Noreturn void run_keeper(const struct trap *trap, const char *program,
+				 char *const argv[], const sigset_t *signals,
+				 int socket, pid_t supervisor)
 {
+	char name[16];
 	pid_t command;
 
-	prctl(PR_SET_NAME, "ne-emu-keeper");
+	snprintf(name, sizeof(name), "%s-keeper", program);
+	prctl(PR_SET_NAME, name);
 	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
 	if (getppid() != supervisor)
 		_exit(125);
@@ -234,7 +236,7 @@ static _Noreturn void run_keeper(const struct trap *trap, char *const argv[],
 /* --- The supervisor ------------------------------------------------------ */
 
 int family_start(struct family *family, const struct trap *trap,
-		 char *const argv[], struct ne_error *err)
+		 const char *program, char *const argv[], struct ne_error *err)
 {
 	pid_t supervisor = getpid();
 	sigset_t all, before;
@@ -255,7 +257,7 @@ int family_start(struct family *family, const struct trap *trap,
 	family->keeper = fork();
 	if (family->keeper == 0) {
 		close(ours);
-		run_keeper(trap, argv, &before, pair[1], supervisor);
+		run_keeper(trap, program, argv, &before, pair[1], supervisor);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(pair[1]);
