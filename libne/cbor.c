@@ -170,16 +170,49 @@ static const struct cbor_callbacks callbacks = {
 
 /* --- Reading -------------------------------------------------------------- */
 
+static void take(struct cbor_in *in, size_t size)
+{
+	in->at += size;
+	in->left -= size;
+}
+
+/*
+ * Heads that are well-formed, but that libcbor calls malformed: simple values
+ * that nobody has given a meaning, and (in 0.8 at least) tags 6 to 20 in a single
+ * byte, COSE_Sign1's among them. False: it is none of these.
+ */
+static bool next_unassigned(struct cbor_in *in, struct cbor_item *item)
+{
+	uint8_t first = in->left ? in->at[0] : 0;
+
+	if (first >= 0xc6 && first <= 0xd4) {
+		got_tag(item, first - 0xc0);
+		take(in, 1);
+		return true;
+	}
+	if (first >= 0xe0 && first <= 0xf3) {
+		take(in, 1);
+		return true;
+	}
+	/* Values below 32 must not take two bytes [RFC 8949, 3.3]. */
+	if (first == 0xf8 && in->left >= 2 && in->at[1] >= 32) {
+		take(in, 2);
+		return true;
+	}
+	return false;
+}
+
 bool cbor_in_next(struct cbor_in *in, struct cbor_item *item)
 {
 	struct cbor_decoder_result result;
 
 	*item = (struct cbor_item){ .kind = CBOR_IN_OTHER };
+	if (next_unassigned(in, item))
+		return true;
 	result = cbor_stream_decode(in->at, in->left, &callbacks, item);
 	if (result.status != CBOR_DECODER_FINISHED)
 		return false;
-	in->at += result.read;
-	in->left -= result.read;
+	take(in, result.read);
 	return true;
 }
 
@@ -302,21 +335,36 @@ static bool read_pieces(struct cbor_in *in, struct cbor_item *string,
 	return true;
 }
 
+static bool read_string(struct cbor_in *in, struct cbor_item *string,
+			struct blob *blob)
+{
+	if (string->indefinite)
+		return read_pieces(in, string, blob);
+	add_to_blob(blob, string->bytes, string->value);
+	return true;
+}
+
 bool cbor_in_blob(struct cbor_in *in, struct cbor_item *item, uint8_t *to,
 		  size_t capacity, size_t *size)
 {
 	struct blob blob = { .to = to, .capacity = capacity };
-	bool done = true;
+	bool done = false;
 
 	if (item->kind == CBOR_IN_ARRAY)
 		done = read_integers(in, item, &blob);
-	else if (item->kind != CBOR_IN_BYTES)
-		return false;
-	else if (item->indefinite)
-		done = read_pieces(in, item, &blob);
-	else
-		add_to_blob(&blob, item->bytes, item->value);
+	else if (item->kind == CBOR_IN_BYTES)
+		done = read_string(in, item, &blob);
 	*size = blob.size;
+	return done;
+}
+
+bool cbor_in_text(struct cbor_in *in, struct cbor_item *item, uint8_t *to,
+		  size_t capacity, size_t *size)
+{
+	struct blob text = { .to = to, .capacity = capacity };
+	bool done = item->kind == CBOR_IN_TEXT && read_string(in, item, &text);
+
+	*size = text.size;
 	return done;
 }
 

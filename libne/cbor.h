@@ -29,7 +29,7 @@ enum cbor_in_kind {
 	CBOR_IN_TAG,
 	CBOR_IN_BOOL,
 	CBOR_IN_NULL,
-	CBOR_IN_OTHER, /* undefined, or a float */
+	CBOR_IN_OTHER, /* undefined, a float, a simple value without meaning */
 	CBOR_IN_BREAK, /* the end of something indefinite */
 };
 
@@ -77,6 +77,9 @@ bool cbor_item_is_utf8(const struct cbor_item *item);
  * none of these, or malformed.
  */
 bool cbor_in_blob(struct cbor_in *in, struct cbor_item *item, uint8_t *to,
+		  size_t capacity, size_t *size);
+/* The same for a text, whole or in pieces; its UTF-8 is not checked. */
+bool cbor_in_text(struct cbor_in *in, struct cbor_item *item, uint8_t *to,
 		  size_t capacity, size_t *size);
 
 /* --- Writing -------------------------------------------------------------- */
