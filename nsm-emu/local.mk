@@ -7,7 +7,10 @@ nsm_emu_libnsm_emu_la_LIBADD = $(CRYPTO_LIBS) $(CBOR_LIBS)
 
 # The module
 nsm_emu_libnsm_emu_la_SOURCES = \
-	%D%/module.h
+	%D%/document.c %D%/document.h \
+	%D%/module.c %D%/module.h \
+	%D%/request.c %D%/request.h \
+	%D%/response.c %D%/response.h
 
 # Certificates
 nsm_emu_libnsm_emu_la_SOURCES += \

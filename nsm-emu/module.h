@@ -35,12 +35,13 @@ struct nsm_random;
 /* Registers that are locked when an enclave boots: 0 to 15. */
 #define NSM_LOCKED_AT_BOOT 16
 
-/* The two ways in which real modules have been seen to write a document. */
+/*
+ * The two ways in which real modules have been seen to write a document. They
+ * differ in its outermost map alone; an absent field is null in both.
+ */
 enum nsm_dialect {
-	/* The newer one: an indefinite map; absent fields are left out. */
-	NSM_DIALECT_INDEFINITE,
-	/* The older one: a definite map; absent fields are null. */
-	NSM_DIALECT_DEFINITE,
+	NSM_DIALECT_INDEFINITE, /* the newer one: bf ... ff, since 2025 */
+	NSM_DIALECT_DEFINITE,	/* the older one: a9 ... */
 };
 
 /*
@@ -82,7 +83,7 @@ struct nsm_module;
 /* An attestation that is still to be signed. */
 struct nsm_attestation;
 
-/* 0; -EINVAL: no module id, or one too long (100 bytes); -ENOMEM. */
+/* 0; -EINVAL: the module id is not 1 to 100 bytes of UTF-8; -ENOMEM. */
 int nsm_module_new(struct nsm_module **module, const struct nsm_config *config,
 		   struct ne_error *err);
 /* NULL is fine. */
