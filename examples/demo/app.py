@@ -7,9 +7,12 @@ nothing of enclaves listens on TCP 127.0.0.1:8080, and a small front takes
 requests from the parent on vsock port 5000 and asks the web service. So an
 answer on vsock proves that the loopback interface is up, too.
 
-A request is one line, a name. The answer is one line of JSON.
+A request is one line, a name. The answer is one line of JSON. To the request
+"attest NONCE", the nonce in hex, the answer is an attestation document with
+that nonce in it, one line of base64.
 """
 
+import base64
 import http.server
 import json
 import os
@@ -20,6 +23,8 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+
+import nsm
 
 VSOCK_PORT = 5000
 TCP_PORT = 8080
@@ -52,12 +57,26 @@ class WebService(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def attest(nonce):
+    try:
+        document = nsm.attestation(nonce=bytes.fromhex(nonce))
+    except (OSError, ValueError) as error:
+        return f"error: {error}".encode()
+    return base64.b64encode(document)
+
+
+def ask_web_service(name):
+    url = f"http://127.0.0.1:{TCP_PORT}/{urllib.parse.quote(name)}"
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        return reply.read()
+
+
 def answer(connection):
     with connection, connection.makefile("rwb") as stream:
-        name = stream.readline(256).decode(errors="replace").strip()
-        url = f"http://127.0.0.1:{TCP_PORT}/{urllib.parse.quote(name)}"
-        with urllib.request.urlopen(url, timeout=10) as reply:
-            stream.write(reply.read() + b"\n")
+        request = stream.readline(2048).decode(errors="replace").strip()
+        word, _, nonce = request.partition(" ")
+        reply = attest(nonce) if word == "attest" else ask_web_service(request)
+        stream.write(reply + b"\n")
 
 
 def main():

@@ -6,6 +6,9 @@
                                  is none, run it as: ne-emu run -- client.py ...
     client.py PATH.sock [NAME]   by the plain AF_UNIX socket that an emulated
                                  enclave has, which needs no vsock at all
+
+Instead of NAME, "attest NONCE", the nonce in hex, asks for an attestation
+document, which is printed in base64.
 """
 
 import socket
@@ -56,18 +59,21 @@ def connect_patiently(address):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    name = sys.argv[2] if len(sys.argv) == 3 else "parent"
+    request = " ".join(sys.argv[2:]) or "parent"
     try:
         with connect_patiently(sys.argv[1]) as connection:
-            connection.sendall(name.encode() + b"\n")
+            connection.sendall(request.encode() + b"\n")
             answer = connection.makefile("rb").readline()
     except OSError as error:
         sys.exit(f"client.py: cannot ask the enclave at {sys.argv[1]}: {error}")
     if not answer:
         sys.exit("client.py: the enclave closed the connection without a word")
-    print(answer.decode().rstrip())
+    answer = answer.decode().rstrip()
+    if answer.startswith("error: "):
+        sys.exit(f"client.py: the enclave has an {answer}")
+    print(answer)
 
 
 if __name__ == "__main__":
