@@ -2,6 +2,11 @@
 
 lib_LTLIBRARIES += libne.la
 libne_la_SOURCES = \
+	%D%/attestation.c %D%/attestation_internal.h \
+	%D%/attestation_certificate.c \
+	%D%/attestation_chain.c \
+	%D%/attestation_root.c \
+	%D%/attestation_verify.c \
 	%D%/cbor.c %D%/cbor.h \
 	%D%/cleanup.h \
 	%D%/console.c \
@@ -34,6 +39,7 @@ EXTRA_DIST += %D%/libne.map
 
 neincludedir = $(includedir)/ne
 neinclude_HEADERS = \
+	%D%/include/ne/attestation.h \
 	%D%/include/ne/console.h \
 	%D%/include/ne/eif.h \
 	%D%/include/ne/enclave.h \
