@@ -96,39 +96,17 @@ void nsm_client_put_attestation(struct cbor_out *out,
 
 /* Longer than any that is known. */
 struct text {
-	char start[NE_NSM_MODULE_ID_SIZE]; /* terminated, if size is less */
+	char start[NE_NSM_MODULE_ID_SIZE]; /* terminated, maybe cut */
 	size_t size;			   /* of all of it */
 };
 
-static bool add_piece(struct text *text, const struct cbor_item *piece)
-{
-	if (!cbor_item_is_utf8(piece))
-		return false;
-	if (piece->value < sizeof(text->start) - text->size) {
-		memcpy(text->start + text->size, piece->bytes, piece->value);
-		text->size += piece->value;
-	} else {
-		text->size = sizeof(text->start);
-	}
-	return true;
-}
-
-/* The text whose head was taken. One that is too long has `size` say so. */
+/* The text whose head was taken. */
 static bool read_text(struct cbor_in *in, struct cbor_item *item,
 		      struct text *text)
 {
-	struct cbor_item piece;
-
 	*text = (struct text){ 0 };
-	if (item->kind != CBOR_IN_TEXT)
-		return false;
-	if (!item->indefinite)
-		return add_piece(text, item);
-	while (cbor_in_more(in, item))
-		if (!cbor_in_next(in, &piece) || piece.kind != CBOR_IN_TEXT ||
-		    piece.indefinite || !add_piece(text, &piece))
-			return false;
-	return true;
+	return cbor_in_text(in, item, (uint8_t *)text->start,
+			    sizeof(text->start) - 1, &text->size);
 }
 
 static bool next_text(struct cbor_in *in, struct text *text)
@@ -192,12 +170,24 @@ static bool read_blob(struct cbor_in *in, void *to)
 	       blob->size;
 }
 
+static bool is_utf8(const struct text *text)
+{
+	const struct cbor_item item = {
+		.kind = CBOR_IN_TEXT,
+		.value = strlen(text->start),
+		.bytes = (const uint8_t *)text->start,
+	};
+
+	return cbor_item_is_utf8(&item);
+}
+
 static bool read_module_id(struct cbor_in *in, void *to)
 {
 	struct text text;
 
-	if (!next_text(in, &text) || text.size == sizeof(text.start) ||
-	    memchr(text.start, 0, text.size))
+	/* strlen(): no zero in it, and not cut. */
+	if (!next_text(in, &text) || strlen(text.start) != text.size ||
+	    !is_utf8(&text))
 		return false;
 	memcpy(to, text.start, sizeof(text.start));
 	return true;
@@ -285,9 +275,9 @@ static int read_error(struct cbor_in *in, struct ne_error *err)
 			return ne_error_set(err, errors[i].code,
 					    "the NSM answers %s: %s",
 					    errors[i].name, errors[i].sentence);
-	return ne_error_set(err, EPROTO,
-			    "the NSM answers with an unknown error \"%.*s\"",
-			    (int)(sizeof(text.start) - 1), text.start);
+	return ne_error_set(err, EPROTO, "the NSM answers an unknown error%s%s",
+			    is_utf8(&text) ? ": " : "",
+			    is_utf8(&text) ? text.start : "");
 }
 
 /* --- Responses -------------------------------------------------------------- */

@@ -342,3 +342,19 @@ EXTRA_DIST += %D%/fuzz/fuzz_names.seeds
 # --- Attestation documents ---------------------------------------------------
 
 # --- The NSM's clients -------------------------------------------------------
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_nsm_client
+NE_TESTS += %D%/unit/test_nsm_client
+tests_unit_test_nsm_client_SOURCES = %D%/unit/test_nsm_client.c \
+	%D%/unit/bytes.c %D%/unit/bytes.h
+tests_unit_test_nsm_client_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_nsm_client_LDADD = libne.la $(CMOCKA_LIBS)
+tests_unit_test_nsm_client_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ioctl
+endif
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_nsm_response
+tests_fuzz_fuzz_nsm_response_SOURCES = %D%/fuzz/fuzz_nsm_response.c
+tests_fuzz_fuzz_nsm_response_LDADD = libne.la
+tests_fuzz_fuzz_nsm_response_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
+EXTRA_DIST += %D%/fuzz/fuzz_nsm_response.seeds
