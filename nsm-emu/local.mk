@@ -14,7 +14,14 @@ nsm_emu_libnsm_emu_la_SOURCES = \
 
 # Certificates
 nsm_emu_libnsm_emu_la_SOURCES += \
-	%D%/authority.h \
-	%D%/identity.h \
-	%D%/random.h
+	%D%/authority.c %D%/authority.h \
+	%D%/certificate.c %D%/certificate.h \
+	%D%/crypto.c %D%/crypto.h \
+	%D%/hierarchy.c %D%/hierarchy.h \
+	%D%/identity.c %D%/identity.h \
+	%D%/issuer.c %D%/issuer.h \
+	%D%/key.c %D%/key.h \
+	%D%/pki.c %D%/pki.h \
+	%D%/random.c %D%/random.h \
+	%D%/rfc6979.c %D%/rfc6979.h
 
