@@ -67,3 +67,16 @@ dist_man_MANS += \
 	%D%/ne_heartbeat_listen.3 \
 	%D%/ne_now.3 \
 	%D%/ne_strerror.3
+
+# The NSM's clients
+dist_man_MANS += \
+	%D%/ne_nsm_attest.3 \
+	%D%/ne_nsm_describe.3 \
+	%D%/ne_nsm_describe_pcr.3 \
+	%D%/ne_nsm_digest_name.3 \
+	%D%/ne_nsm_extend_pcr.3 \
+	%D%/ne_nsm_lock_pcr.3 \
+	%D%/ne_nsm_lock_pcrs.3 \
+	%D%/ne_nsm_open.3 \
+	%D%/ne_nsm_random.3 \
+	%D%/ne_nsm_request.3

@@ -228,7 +228,7 @@ int ne_nsm_lock_pcrs(int nsm, uint16_t range, struct ne_error *err);
  *        as it takes
  * @err: the sentence of a failure, or NULL
  *
- * The kernel's own driver feeds getrandom(2) from here too; whoever just needs
+ * The driver feeds getrandom(2) from here too; whoever just needs
  * random numbers asks that.
  *
  * Return: 0 or a negative errno, see above.
