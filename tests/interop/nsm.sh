@@ -48,21 +48,6 @@ provide() {
 	ok "the $1 is built"
 }
 
-# With what arguments a client or a verifier is run: in $@
-run_program() {
-	program_=$1
-	shift
-	case $program_ in
-	python-*)
-		set -- "$PYTHON" "$built/$program_/${program_#*-}.py" "$@"
-		;;
-	*)
-		set -- "$built/$program_/program" "$@"
-		;;
-	esac
-	timeout 60 "$@"
-}
-
 clients='' verifiers=''
 for language in go rust python; do
 	provide "$language-client" && clients="$clients $language-client"
@@ -73,7 +58,9 @@ done
 
 # accepts VERIFIER ROOT SECONDS DOCUMENT: and tells in $out what is in it
 accepts() {
-	run_program "$@" >"$out" 2>"$err" </dev/null
+	verifier_=$built/$1/program
+	shift
+	timeout 60 "$verifier_" "$@" >"$out" 2>"$err" </dev/null
 }
 
 # accepted NAME VERIFIER ROOT SECONDS DOCUMENT
@@ -148,6 +135,188 @@ for verifier in $verifiers; do
 	done
 	refused "the $verifier refuses a real document with a broken signature" \
 		"$verifier" "$aws" 1668034320 "$vectors/veracruz-bad-signature.cbor"
+done
+
+# --- Images for the clients ---------------------------------------------------------
+
+printf 'no kernel: nothing runs it here' >"$work/kernel"
+
+# image NAME ARGUMENT...: $work/NAME.eif, or a failure
+image() {
+	name_=$1
+	shift
+	"$EIF" build -o "$work/$name_.eif" --kernel "$work/kernel" \
+		--cmdline 'console=ttyS0' --all-root "$@" >"$out" 2>"$err" &&
+		return
+	not_ok "an image with the $name_"
+	show_output
+	return 1
+}
+
+# client_image CLIENT: in an enclave, the client is all that there is
+client_image() {
+	root_=$work/root-$1
+	case $1 in
+	python-*)
+		python_=$("$PYTHON" "$built/$1/root.py" "$root_" 2>"$err") || {
+			not_ok "a root file system with Python" "$(cat "$err")"
+			return 1
+		}
+		cp -r "$built/$1" "$root_/client"
+		image "$1" --rootfs "$root_" -- "$python_" -B /client/client.py
+		;;
+	*)
+		mkdir "$root_"
+		cp "$built/$1/program" "$root_/client"
+		image "$1" --rootfs "$root_" -- /client
+		;;
+	esac
+}
+
+# measured IMAGE N: what PCRN is to be
+measured() {
+	"$EIF" describe --json "$1" | tr -d ' ",' | sed -n "s/^PCR$2://p"
+}
+
+# --- What clients are told ----------------------------------------------------------
+
+# answers: the lines of a client, and nothing that others say on a console
+answers() {
+	tr -d '\r' | grep -E \
+		'^(module_id|version|max_pcrs|digest|locked_pcrs|pcr|extended|random|error|document) '
+}
+
+# The same in all languages, and in all enclaves but for their image
+comparable() {
+	grep -vE '^(module_id|document|pcr [0124]) ' "$1"
+}
+
+# told FILE WORD...: the rest of the first line that begins with these words
+told() {
+	file_=$1
+	shift
+	sed -n "s/^$* //p" "$file_" | head -n 1
+}
+
+sha384() {
+	sha384sum | cut -d ' ' -f 1
+}
+
+# binary: of hexadecimal digits
+binary() {
+	tr -d '\n' | tr a-f A-F | basenc --base16 -d
+}
+
+# extended VALUE TEXT: what a register becomes
+extended() {
+	{
+		printf %s "$1" | binary
+		printf %s "$2"
+	} | sha384
+}
+
+# told_right NAME FILE IMAGE: of PCRs and refusals
+told_right() {
+	for i in 0 1 2; do
+		is "$1 sees PCR$i of its image" "$(told "$2" pcr "$i")" \
+			"locked $(measured "$3" "$i")"
+	done
+	zero=$(printf %096d 0)
+	is "$1 sees a free register" "$(told "$2" pcr 16)" "open $zero"
+	once=$(extended "$zero" first)
+	twice=$(extended "$once" second)
+	is "$1 extends it" "$(sed -n 's/^extended 16 //p' "$2")" "$once
+$twice"
+	is "$1 locks it" "$(sed -n 's/^pcr 16 locked //p' "$2")" "$twice"
+	is "$1 locks more of them" "$(sed -n 's/^locked_pcrs //p' "$2")" \
+		"$(echo $(seq 0 15))
+$(echo $(seq 0 19))"
+	is "$1 gets randomness" "$(told "$2" random)" "256 256 true"
+	is "$1 cannot extend what is locked" \
+		"$(told "$2" error ExtendPCR)" ReadOnlyIndex
+	is "$1 cannot describe what there is not" \
+		"$(told "$2" error DescribePCR)" InvalidIndex
+}
+
+# as_told NAME ANSWERS FIELD...: what verifiers have read in a document ($out)
+# is what its client had been told, and these fields
+as_told() {
+	name_=$1 answers_=$2
+	shift 2
+	expected_=$(
+		awk '$1 == "module_id" { module = $2 }
+			$1 == "pcr" { value[$2] = $4 }
+			END {
+				print "module_id", module
+				for (i = 0; i < 20; i++)
+					print "pcr", i, value[i]
+			}' "$answers_"
+		printf '%s\n' "$@"
+	)
+	is "$name_" "$(grep -E '^(module_id|pcr|public_key|user_data|nonce) ' "$out")" \
+		"$expected_"
+}
+
+# documents NAME ANSWERS: all verifiers agree on those of a client
+documents() {
+	for kind in bare full; do
+		document=$work/document
+		told "$2" document "$kind" | binary >"$document"
+		rm -f "$work/read"
+		name="the $kind document that $1 is given"
+		for verifier in $verifiers; do
+			accepted "the $verifier accepts $name" \
+				"$verifier" "$emulated" "$(date +%s)" "$document" &&
+				same_told "the $verifier reads in it what others do" \
+					"$work/read"
+			refused "the $verifier refuses it with AWS's root" \
+				"$verifier" "$aws" "$(date +%s)" "$document"
+			refused_broken "the $verifier refuses it" \
+				"$verifier" "$emulated" "$(date +%s)" "$document"
+		done
+		[ -e "$work/read" ] || continue
+		cp "$work/read" "$out"
+		set -- "$1" "$2" "public_key none" "user_data none" "nonce none"
+		[ "$kind" = bare ] ||
+			set -- "$1" "$2" "public_key 7075626c6963206b65792000ff" \
+				"user_data 7573657220646174612000ff" \
+				"nonce 6e6f6e63652000ff"
+		as_told "$name has what it was told before" "$2" "$3" "$4" "$5"
+	done
+}
+
+# client NAME IMAGE COMMAND...: what it says, and what it was given
+client() {
+	name_=$1 image_=$2
+	shift 2
+	run_expect 0 "$name_ ends well" env XDG_CONFIG_HOME="$config" "$@" ||
+		return
+	answers <"$out" >"$work/answers"
+	told_right "$name_" "$work/answers" "$image_"
+	documents "$name_" "$work/answers"
+	if [ ! -e "$work/answers-first" ]; then
+		cp "$work/answers" "$work/answers-first"
+	else
+		is "$name_ gets the answers that others get" \
+			"$(comparable "$work/answers")" \
+			"$(comparable "$work/answers-first")"
+	fi
+}
+
+run_expect 0 "the emulator has a root for verifiers" \
+	env XDG_CONFIG_HOME="$config" "$NSM_EMU" pki export -o "$emulated"
+
+for client in $clients; do
+	client_image "$client" || continue
+	image=$work/$client.eif
+	for dialect in indefinite definite; do
+		client "the $client under nsm-emu ($dialect)" "$image" \
+			"$NSM_EMU" run --eif "$image" --dialect "$dialect" -- \
+			"$built/$client/program"
+		client "the $client in an enclave ($dialect)" "$image" \
+			"$NE_EMU" run -q --dialect "$dialect" -- \
+			"$NE_RUN" --console "$image"
+	done
 done
 
 done_testing
