@@ -267,8 +267,8 @@ void certificate_time_text(int64_t time, char text[CERTIFICATE_TIME_SIZE])
 	const time_t seconds = time;
 	struct tm tm;
 
-	if (!gmtime_r(&seconds, &tm) || !strftime(text, CERTIFICATE_TIME_SIZE,
-						  "%Y-%m-%d %H:%M:%S UTC", &tm))
+	if (!gmtime_r(&seconds, &tm) ||
+	    !strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		snprintf(text, CERTIFICATE_TIME_SIZE, "%lld s after 1970",
 			 (long long)time);
 }

@@ -67,7 +67,7 @@ int certificate_fingerprint(
 	const X509 *certificate,
 	unsigned char fingerprint[CERTIFICATE_FINGERPRINT_SIZE]);
 
-/* A time as certificates' users like to read it, "2026-01-31 12:00:00 UTC". */
+/* A time as RFC 3339 writes it, "2026-01-31T12:00:00Z". */
 #define CERTIFICATE_TIME_SIZE 32
 void certificate_time_text(int64_t time, char text[CERTIFICATE_TIME_SIZE]);
 

@@ -130,6 +130,19 @@ static int check_mode(int fd, const char *path, struct ne_error *err)
 	return 0;
 }
 
+static int what_to_do(struct ne_error *err)
+{
+	struct ne_error why = { 0 };
+
+	if (!err)
+		return -EBADMSG;
+	why = *err;
+	return ne_error_set(
+		err, EBADMSG,
+		"%.300s; put a copy back, or make a new authority with \"nsm-emu pki create --force\"",
+		why.text);
+}
+
 int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 	     struct ne_error *err)
 {
@@ -155,7 +168,7 @@ int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 	if (!r)
 		r = issuer_parse(issuer, secret.text, secret.size, path,
 				 is_deterministic, err);
-	return r;
+	return r == -EBADMSG ? what_to_do(err) : r;
 }
 
 /* --- The folder ------------------------------------------------------------------ */
@@ -334,14 +347,17 @@ static int old_name(const struct secret *root, char name[64])
 	return 0;
 }
 
-static int set_aside(const char *folder, const struct secret *root,
+static int set_aside(const char *folder, const struct secret *root, char **path,
 		     struct ne_error *err)
 {
 	char name[64];
+	int r;
 
 	if (old_name(root, name))
 		return ne_error_set(err, EIO, "cannot name the old root");
-	return write_file(folder, name, 0644, root->text, root->size, err);
+	r = join(path, folder, name, err);
+	return r ? r
+		 : write_file(folder, name, 0644, root->text, root->size, err);
 }
 
 static bool is_published(const struct secret *wanted, const struct secret *now)
@@ -351,9 +367,10 @@ static bool is_published(const struct secret *wanted, const struct secret *now)
 }
 
 static int publish_root(const struct issuer *issuer, const char *folder,
-			struct ne_error *err)
+			char **old_root, struct ne_error *err)
 {
 	cleanup_secret struct secret now = { 0 }, wanted = { 0 };
+	cleanup_free char *old = NULL;
 	int r = issuer_print_certificate(issuer_root(issuer), &wanted.text,
 					 &wanted.size, err);
 
@@ -363,16 +380,20 @@ static int publish_root(const struct issuer *issuer, const char *folder,
 	if (is_published(&wanted, &now))
 		return 0;
 	if (now.size)
-		r = set_aside(folder, &now, err);
-	return r ? r
-		 : write_file(folder, ROOT_FILE, 0644, wanted.text, wanted.size,
-			      err);
+		r = set_aside(folder, &now, &old, err);
+	if (!r)
+		r = write_file(folder, ROOT_FILE, 0644, wanted.text,
+			       wanted.size, err);
+	if (!r && old_root)
+		*old_root = take_ptr(&old);
+	return r;
 }
 
 /* --- The authority ---------------------------------------------------------------- */
 
 static int write_authority(const struct issuer *issuer, int fd,
-			   const char *folder, struct ne_error *err)
+			   const char *folder, char **old_root,
+			   struct ne_error *err)
 {
 	cleanup_secret struct secret secret = { 0 };
 	int r = issuer_print(issuer, &secret.text, &secret.size, err);
@@ -381,7 +402,7 @@ static int write_authority(const struct issuer *issuer, int fd,
 		r = write_file(folder, AUTHORITY_FILE, 0600, secret.text,
 			       secret.size, err);
 	if (!r)
-		r = publish_root(issuer, folder, err);
+		r = publish_root(issuer, folder, old_root, err);
 	if (!r && fsync(fd))
 		r = ne_error_set(err, errno, "cannot write to %s: %s", folder,
 				 ne_strerror(errno));
@@ -398,20 +419,35 @@ static int check_none(int fd, const char *folder, struct ne_error *err)
 	return 0;
 }
 
+/* So that the root that is there now is set aside, and not an older one. */
+static int republish(const char *folder)
+{
+	cleanup_issuer struct issuer *issuer = NULL;
+
+	if (pki_load(&issuer, folder, false, NULL))
+		return 0; /* whatever is wrong with it, it shall go */
+	return publish_root(issuer, folder, NULL, NULL);
+}
+
 int pki_store(const struct issuer *issuer, const char *folder,
-	      enum pki_mode mode, struct ne_error *err)
+	      enum pki_mode mode, char **old_root, struct ne_error *err)
 {
 	cleanup_close int fd = open_folder(folder, err);
 	cleanup_close int lock = -1;
 	int r;
 
+	if (old_root)
+		*old_root = NULL;
 	if (fd < 0)
 		return take_fd(&fd);
 	lock = lock_folder(fd, folder, err);
 	if (lock < 0)
 		return take_fd(&lock);
-	r = mode == PKI_NEW ? check_none(fd, folder, err) : 0;
-	return r ? r : write_authority(issuer, fd, folder, err);
+	if (mode == PKI_NEW)
+		r = check_none(fd, folder, err);
+	else
+		r = republish(folder);
+	return r ? r : write_authority(issuer, fd, folder, old_root, err);
 }
 
 /*
@@ -420,16 +456,10 @@ int pki_store(const struct issuer *issuer, const char *folder,
  */
 static void repair_root(const char *folder)
 {
-	cleanup_issuer struct issuer *issuer = NULL;
 	cleanup_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int lock = -1;
+	cleanup_close int lock = fd < 0 ? -1 : lock_folder(fd, folder, NULL);
 
-	if (fd < 0)
-		return;
-	lock = lock_folder(fd, folder, NULL);
-	if (lock < 0 || pki_load(&issuer, folder, false, NULL))
-		return;
-	if (!publish_root(issuer, folder, NULL))
+	if (lock >= 0 && !republish(folder))
 		fsync(fd);
 }
 
@@ -452,7 +482,7 @@ static int make_first(const char *folder, const struct nsm_random *random,
 	int r = issuer_new_root(&issuer, random, err);
 
 	if (!r)
-		r = pki_store(issuer, folder, PKI_NEW, err);
+		r = pki_store(issuer, folder, PKI_NEW, NULL, err);
 	return r == -EEXIST ? 0 : r;
 }
 
@@ -468,22 +498,47 @@ static int make_first_of_user(const char *folder, struct ne_error *err)
 	return r;
 }
 
+/* A root without its key is half of an authority that somebody may miss. */
+static int check_no_root(const char *folder, struct ne_error *err)
+{
+	cleanup_free char *path = NULL;
+	int r = pki_root_path(&path, folder, err);
+
+	if (!r && access(path, F_OK) == 0)
+		return ne_error_set(
+			err, ENOTEMPTY,
+			"%s is there, but the authority that it is of, %s, is not; put that back, or make a new one with \"nsm-emu pki create\"",
+			path, AUTHORITY_FILE);
+	return r;
+}
+
+static int make(const char *folder, bool is_users,
+		const struct nsm_random *random, struct ne_error *err)
+{
+	int r = is_users ? check_no_root(folder, err)
+			 : check_empty(folder, err);
+
+	if (r)
+		return r;
+	return is_users ? make_first_of_user(folder, err)
+			: make_first(folder, random, err);
+}
+
 static int open_or_make(struct issuer **issuer, const char *folder,
 			bool is_users, const struct nsm_random *random,
 			struct ne_error *err)
 {
 	const bool is_seeded = nsm_random_is_seeded(random);
-	int r = pki_load(issuer, folder, is_seeded, err);
+	int made, r = pki_load(issuer, folder, is_seeded, err);
 
 	if (r != -ENOENT)
 		return r;
-	if (is_users)
-		r = make_first_of_user(folder, err);
-	else
-		r = check_empty(folder, err);
-	if (!r && !is_users)
-		r = make_first(folder, random, err);
-	return r ? r : pki_load(issuer, folder, is_seeded, err);
+	made = make(folder, is_users, random, err);
+	/* What it found there may be the work of one who was faster. */
+	if (made &&
+	    (made != -ENOTEMPTY || pki_load(issuer, folder, is_seeded, NULL)))
+		return made;
+	return made ? 0 : pki_load(issuer, folder, is_seeded, err);
 }
 
 int pki_open(struct issuer **issuer, const char *folder,

@@ -40,12 +40,13 @@ int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 /*
  * Keeps an authority in a folder, which is made if need be.
  * PKI_NEW: only if there is none yet; else -EEXIST
- * PKI_REPLACE: in place of the one that is there, whatever state it is in;
- *	its root stays as root.pem.old-...
+ * PKI_REPLACE: in place of the one that is there, whatever state it is in
+ * *old_root, which may be NULL: where the root now is that was there before,
+ *	for free(); NULL: there was none, or it is the same.
  */
 enum pki_mode { PKI_NEW, PKI_REPLACE };
 int pki_store(const struct issuer *issuer, const char *folder,
-	      enum pki_mode mode, struct ne_error *err);
+	      enum pki_mode mode, char **old_root, struct ne_error *err);
 
 /*
  * The authority of a folder; if there is none, a new root, which is kept
