@@ -14,10 +14,7 @@
 #include <ne/error.h>
 
 #include "libne/cleanup.h"
-
-/* Where the firmware of an EC2 instance says which one it is. */
-#define INSTANCE_ID "/sys/devices/virtual/dmi/id/board_asset_tag"
-#define NO_INSTANCE_ID "i-0000000000000000"
+#include "libne/instance.h"
 
 int ne_device_open(struct ne_error *err)
 {
@@ -134,23 +131,12 @@ uint64_t ne_enclave_memory(const struct ne_enclave *enclave)
 	return memory_size(&enclave->memory);
 }
 
-static void read_instance_id(char *text, size_t size)
-{
-	cleanup_close int fd = open(INSTANCE_ID, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	text[got < 0 ? 0 : got] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (strncmp(text, "i-", 2) != 0)
-		snprintf(text, size, "%s", NO_INSTANCE_ID);
-}
-
 const char *ne_enclave_id(struct ne_enclave *enclave)
 {
-	char instance[sizeof(NO_INSTANCE_ID) + 8];
+	char instance[INSTANCE_ID_SIZE];
 
 	if (enclave->id[0] == '\0') {
-		read_instance_id(instance, sizeof(instance));
+		instance_id(instance);
 		snprintf(enclave->id, sizeof(enclave->id), "%s-enc%" PRIx64,
 			 instance, enclave->slot);
 	}

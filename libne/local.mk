@@ -23,6 +23,7 @@ libne_la_SOURCES = \
 	%D%/error.c \
 	%D%/heartbeat.c \
 	%D%/heartbeat_lines.c \
+	%D%/instance.c %D%/instance.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/nsm.c \
 	%D%/nsm_codec.c %D%/nsm_codec.h \
