@@ -329,16 +329,6 @@ static void descriptor_ready(uint32_t events, void *data)
 		descriptor_free(descriptor);
 }
 
-static int open_again(int fd, int flags)
-{
-	char path[64];
-	int again;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, flags | O_CLOEXEC);
-	return again < 0 ? -errno : again;
-}
-
 /* Closing the write end is the client's POLLHUP. */
 static void enclave_ended(void *data)
 {
@@ -346,8 +336,8 @@ static void enclave_ended(void *data)
 
 	loop_remove(descriptor->source);
 	descriptor->source = NULL;
-	descriptor->read_end =
-		open_again(descriptor->write_end, O_RDONLY | O_NONBLOCK);
+	descriptor->read_end = opening_open_again(descriptor->write_end,
+						  O_RDONLY | O_NONBLOCK);
 	if (descriptor->read_end >= 0)
 		descriptor->source = loop_add(descriptor->device->loop,
 					      descriptor->read_end, EPOLLET,
@@ -469,14 +459,6 @@ static bool is_our_command(uint64_t command)
 	return false;
 }
 
-/* One that was opened with O_PATH is not there for ioctls. */
-static bool can_ioctl(const struct trap_call *call, int fd)
-{
-	cleanup_close int copy = trap_get_fd(call, fd);
-
-	return copy != -EBADF;
-}
-
 static bool ioctl_call(struct device *device, struct trap_call *call)
 {
 	int fd = (int)call->args[0];
@@ -494,7 +476,8 @@ static bool ioctl_call(struct device *device, struct trap_call *call)
 		return true;
 	}
 	if (st.st_dev != device->dev || st.st_ino != device->ino ||
-	    (uint32_t)call->args[1] != NE_CREATE_VM || !can_ioctl(call, fd))
+	    (uint32_t)call->args[1] != NE_CREATE_VM ||
+	    !trap_fd_is_open(call, fd))
 		return false;
 	create_vm(device, call);
 	return true;
@@ -508,17 +491,6 @@ static const char *const names[] = {
 	[DEVICE] = "/dev/nitro_enclaves",
 	[POOL] = "/sys/module/nitro_enclaves/parameters/ne_cpus",
 };
-
-static int open_device(const struct device *device, uint64_t flags)
-{
-	const uint64_t kept = O_ACCMODE | O_NONBLOCK | O_APPEND | O_PATH;
-
-	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		return -EEXIST;
-	if (flags & O_DIRECTORY)
-		return -ENOTDIR;
-	return open_again(device->file, (int)(flags & kept));
-}
 
 /* The pool as the driver shows it; it cannot be changed here. */
 static int open_pool(const struct device *device, uint64_t flags)
@@ -535,7 +507,7 @@ static int open_pool(const struct device *device, uint64_t flags)
 	fd = memfd_create("ne_cpus", MFD_CLOEXEC);
 	if (fd < 0 || write(fd, text, (size_t)n) != n)
 		return -errno;
-	return open_again(fd, O_RDONLY | (int)(flags & O_NONBLOCK));
+	return opening_open_again(fd, O_RDONLY | (int)(flags & O_NONBLOCK));
 }
 
 static bool open_call(const struct device *device, struct trap_call *call)
@@ -545,7 +517,7 @@ static bool open_call(const struct device *device, struct trap_call *call)
 
 	switch (opening_find(call, names, ARRAY_SIZE(names), &flags)) {
 	case DEVICE:
-		fd = open_device(device, flags);
+		fd = opening_open_device(device->file, flags);
 		break;
 	case POOL:
 		fd = open_pool(device, flags);

@@ -12,6 +12,7 @@ plumbing_libplumbing_la_SOURCES = \
 	%D%/message.c %D%/message.h \
 	%D%/opening.c %D%/opening.h \
 	%D%/program.c %D%/program.h \
-	%D%/trap.c %D%/trap.h
+	%D%/trap.c %D%/trap.h \
+	%D%/workers.c %D%/workers.h
 plumbing_libplumbing_la_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 plumbing_libplumbing_la_LIBADD = $(SECCOMP_LIBS)

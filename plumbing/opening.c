@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plumbing/opening.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,4 +136,25 @@ int opening_find(const struct trap_call *call, const char *const *names,
 		if (!strcmp(path, names[i]))
 			return (int)i;
 	return -1;
+}
+
+int opening_open_again(int fd, int flags)
+{
+	char path[64];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_CLOEXEC);
+	return again < 0 ? -errno : again;
+}
+
+int opening_open_device(int fd, uint64_t flags)
+{
+	const uint64_t kept = O_ACCMODE | O_NONBLOCK | O_APPEND | O_PATH;
+
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	return opening_open_again(fd, (int)(flags & kept));
 }

@@ -47,7 +47,16 @@ int opening_find(const struct trap_call *call, const char *const *names,
 		 size_t n_names, uint64_t *flags);
 
 /*
- * The parts of that. Does the path end like one of the names, so that it is
+ * What the open gives when the name stands for a device, and an ordinary file
+ * that is open as fd stands in for it: a close-on-exec descriptor of its own,
+ * for reading or writing as asked, or a negative errno.
+ */
+int opening_open_device(int fd, uint64_t flags);
+/* The file that is open as fd once more, with these flags of open(2). */
+int opening_open_again(int fd, int flags);
+
+/*
+ * The parts of opening_find(). Does the path end like one of the names, so that it is
  * worth a closer look?
  */
 bool opening_is_likely(const char *path, const char *const *names,

@@ -461,3 +461,17 @@ int trap_fstat(const struct trap_call *call, int fd, struct stat *st)
 		return if_waiting(call, errno == ENOENT ? -EBADF : -errno);
 	return if_waiting(call, 0);
 }
+
+bool trap_fd_is_open(const struct trap_call *call, int fd)
+{
+	cleanup_close int copy_fd = -1;
+	char path[64];
+	struct stat st;
+
+	/* The link's mode is how it was opened; O_PATH is neither. */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", call->tid, fd);
+	if (lstat(path, &st) == 0 && st.st_mode & 0600)
+		return true;
+	copy_fd = trap_get_fd(call, fd);
+	return copy_fd != -EBADF;
+}

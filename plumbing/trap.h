@@ -139,6 +139,8 @@ ssize_t trap_read_string(const struct trap_call *call, uint64_t address,
 int trap_get_fd(const struct trap_call *call, int fd);
 /* fstat(2) on the caller's descriptor, O_PATH ones included. */
 int trap_fstat(const struct trap_call *call, int fd, struct stat *st);
+/* Is it there for more than its name, that is, not one of O_PATH? */
+bool trap_fd_is_open(const struct trap_call *call, int fd);
 /* The process (thread group) of the caller. */
 pid_t trap_process(const struct trap_call *call);
 
