@@ -25,3 +25,23 @@ nsm_emu_libnsm_emu_la_SOURCES += \
 	%D%/random.c %D%/random.h \
 	%D%/rfc6979.c %D%/rfc6979.h
 
+# Ways of reaching it
+nsm_emu_libnsm_emu_la_SOURCES += \
+	%D%/factory.c %D%/factory.h \
+	%D%/options.c %D%/options.h \
+	%D%/serve.h \
+	%D%/serve_connections.c \
+	%D%/serve_datagrams.c \
+	%D%/server.c %D%/server.h \
+	%D%/trap.c %D%/trap.h
+
+bin_PROGRAMS += nsm-emu/nsm-emu
+nsm_emu_nsm_emu_SOURCES = \
+	%D%/boot.c %D%/boot.h \
+	%D%/commands.h \
+	%D%/main.c \
+	%D%/run.c \
+	%D%/serve.c
+nsm_emu_nsm_emu_LDFLAGS = $(AM_LDFLAGS) -static
+nsm_emu_nsm_emu_LDADD = nsm-emu/libnsm-emu.la plumbing/libplumbing.la \
+	libne.la
