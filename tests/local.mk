@@ -334,6 +334,60 @@ endif
 EXTRA_DIST += %D%/fuzz/fuzz_names.seeds
 
 # --- The NSM: the module -----------------------------------------------------
+# The module's own sources, above a fake identity: every byte is known.
+nsm_module_sources = \
+	nsm-emu/document.c \
+	nsm-emu/module.c \
+	nsm-emu/request.c \
+	nsm-emu/response.c \
+	%D%/unit/nsm_fakes.c %D%/unit/nsm_fakes.h
+if HAVE_CMOCKA
+nsm_module_tests = \
+	%D%/unit/test_cbor \
+	%D%/unit/test_nsm_request \
+	%D%/unit/test_nsm_response \
+	%D%/unit/test_nsm_document \
+	%D%/unit/test_nsm_module
+check_PROGRAMS += $(nsm_module_tests)
+NE_TESTS += $(nsm_module_tests)
+nsm_module_test_bytes = %D%/unit/bytes.c %D%/unit/bytes.h
+nsm_module_test_cflags = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS)
+nsm_module_test_libs = libne.la $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+nsm_module_test_ldflags = $(AM_LDFLAGS) -static
+tests_unit_test_cbor_SOURCES = %D%/unit/test_cbor.c $(nsm_module_test_bytes)
+tests_unit_test_cbor_CFLAGS = $(nsm_module_test_cflags)
+tests_unit_test_cbor_LDADD = $(nsm_module_test_libs)
+tests_unit_test_cbor_LDFLAGS = $(nsm_module_test_ldflags)
+tests_unit_test_nsm_request_SOURCES = %D%/unit/test_nsm_request.c \
+	$(nsm_module_test_bytes) $(nsm_module_sources)
+tests_unit_test_nsm_request_CFLAGS = $(nsm_module_test_cflags)
+tests_unit_test_nsm_request_LDADD = $(nsm_module_test_libs)
+tests_unit_test_nsm_request_LDFLAGS = $(nsm_module_test_ldflags)
+tests_unit_test_nsm_response_SOURCES = %D%/unit/test_nsm_response.c \
+	$(nsm_module_test_bytes) $(nsm_module_sources)
+tests_unit_test_nsm_response_CFLAGS = $(nsm_module_test_cflags)
+tests_unit_test_nsm_response_LDADD = $(nsm_module_test_libs)
+tests_unit_test_nsm_response_LDFLAGS = $(nsm_module_test_ldflags)
+tests_unit_test_nsm_document_SOURCES = %D%/unit/test_nsm_document.c \
+	$(nsm_module_test_bytes) $(nsm_module_sources)
+tests_unit_test_nsm_document_CFLAGS = $(nsm_module_test_cflags)
+tests_unit_test_nsm_document_LDADD = $(nsm_module_test_libs)
+tests_unit_test_nsm_document_LDFLAGS = $(nsm_module_test_ldflags)
+tests_unit_test_nsm_module_SOURCES = %D%/unit/test_nsm_module.c \
+	$(nsm_module_test_bytes) $(nsm_module_sources)
+tests_unit_test_nsm_module_CFLAGS = $(nsm_module_test_cflags)
+tests_unit_test_nsm_module_LDADD = $(nsm_module_test_libs)
+tests_unit_test_nsm_module_LDFLAGS = $(nsm_module_test_ldflags)
+endif
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_nsm_request
+tests_fuzz_fuzz_nsm_request_SOURCES = %D%/fuzz/fuzz_nsm_request.c \
+	$(nsm_module_sources)
+tests_fuzz_fuzz_nsm_request_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_nsm_request_LDADD = libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_nsm_request_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+endif
+EXTRA_DIST += %D%/fuzz/fuzz_nsm_request.seeds
 
 # --- The NSM: certificates ---------------------------------------------------
 
