@@ -412,3 +412,4 @@ tests_fuzz_fuzz_nsm_response_LDADD = libne.la
 tests_fuzz_fuzz_nsm_response_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
 endif
 EXTRA_DIST += %D%/fuzz/fuzz_nsm_response.seeds
+EXTRA_DIST += examples/nsm/Makefile examples/nsm/attest.c

@@ -644,7 +644,7 @@ static void a_field_missing_doubled_or_wrong_is_refused(void **state)
 		{ "ExtendPCR", "a1 64'data' 78 30 '" PCR_VALUE "'" },
 		/* 49 and 47 bytes */
 		{ "ExtendPCR", "a1 64'data' 58 31 '" PCR_VALUE "' 30" },
-		{ "ExtendPCR", "a1 64'data' 98 2f 00*47" },
+		{ "ExtendPCR", "a1 64'data' 98 2f 00(47)" },
 		/* a field with a number for a name, no map, an open map */
 		{ "ExtendPCR", "a1 00 " PCR },
 		{ "ExtendPCR", PCR },
@@ -658,7 +658,7 @@ static void a_field_missing_doubled_or_wrong_is_refused(void **state)
 		{ "Attestation", "a1 68'document' f6" },
 		/* an unknown field that is malformed, or too deep */
 		{ "GetRandom", "a2 66'random' 41 00 63'new' 1c" },
-		{ "GetRandom", "a2 66'random' 41 00 63'new' 81*24 00" },
+		{ "GetRandom", "a2 66'random' 41 00 63'new' 81(24) 00" },
 	};
 	char response[1024];
 
