@@ -110,7 +110,7 @@ static int read_timestamp(struct ne_attestation *attestation,
 	struct cbor_item item;
 
 	if (!cbor_in_next(in, &item) || item.kind != CBOR_IN_UNSIGNED ||
-	    !item.value)
+	    !item.value || item.value > INT64_MAX)
 		return malformed(err, "its timestamp is no positive integer");
 	attestation->timestamp = item.value;
 	return 0;

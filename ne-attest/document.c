@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ne-attest/document.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libne/cleanup.h"
+
+/* Hexadecimal, with a line break now and then. */
+#define MAX_FILE (3 * NE_ATTESTATION_MAX_SIZE)
+
+static bool is_text(const struct bytes *bytes)
+{
+	for (size_t i = 0; i < bytes->size; i++)
+		if (bytes->data[i] >= 0x80 || !bytes->data[i])
+			return false;
+	return bytes->size;
+}
+
+/* Removes what is around and in encoded text; terminates it. */
+static void squeeze(struct bytes *text)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < text->size; i++)
+		if (!strchr(" \t\r\n\"'", text->data[i]))
+			text->data[kept++] = text->data[i];
+	text->size = kept;
+	text->data[kept] = '\0';
+}
+
+static int decode_text(struct bytes *decoded, const char *text,
+		       struct ne_error *err)
+{
+	int ret = bytes_from_hex(decoded, text, err);
+
+	/* No document's base64 is hexadecimal: it begins with "hE" or "0oR". */
+	return ret == -EINVAL ? bytes_from_base64(decoded, text, err) : ret;
+}
+
+int document_decode(struct bytes *document, struct ne_error *err)
+{
+	struct bytes decoded = { 0 };
+	int ret;
+
+	/* A COSE structure starts with a byte above 0x7f. */
+	if (!is_text(document))
+		return 0;
+	squeeze(document);
+	ret = decode_text(&decoded, (const char *)document->data, err);
+	if (ret == -EINVAL)
+		return 0;
+	if (ret)
+		return ret;
+	bytes_free(document);
+	*document = decoded;
+	return 0;
+}
+
+int document_read(struct bytes *document, const char *path,
+		  struct ne_error *err)
+{
+	int ret = bytes_read(document, path, MAX_FILE, err);
+
+	return ret ? ret : document_decode(document, err);
+}

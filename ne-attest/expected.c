@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ne-attest/expected.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ne/eif.h>
+
+#include "libne/cleanup.h"
+
+static void cleanup_eifp(struct ne_eif **eif)
+{
+	ne_eif_close(*eif);
+}
+
+#define cleanup_eif __attribute__((cleanup(cleanup_eifp)))
+
+bool is_expected(const struct expected *expected, unsigned int index)
+{
+	return expected->mask & UINT32_C(1) << index;
+}
+
+static int expect(struct expected *expected, unsigned int index,
+		  const struct ne_pcr *pcr, struct ne_error *err)
+{
+	if (is_expected(expected, index) &&
+	    memcmp(&expected->pcrs[index], pcr, sizeof(*pcr)))
+		return ne_error_set(err, EINVAL,
+				    "PCR%u is expected to have two different "
+				    "values",
+				    index);
+	expected->mask |= UINT32_C(1) << index;
+	expected->pcrs[index] = *pcr;
+	return 0;
+}
+
+int expect_hex(struct expected *expected, unsigned int index, const char *hex,
+	       struct ne_error *err)
+{
+	cleanup_bytes struct bytes bytes = { 0 };
+	struct ne_pcr pcr;
+	int ret;
+
+	if (strlen(hex) != (size_t)2 * NE_PCR_SIZE)
+		return ne_error_set(err, EINVAL,
+				    "PCR%u is to be %d hexadecimal digits, "
+				    "not %zu",
+				    index, 2 * NE_PCR_SIZE, strlen(hex));
+	ret = bytes_from_hex(&bytes, hex, err);
+	if (ret)
+		return ret;
+	memcpy(pcr.bytes, bytes.data, sizeof(pcr.bytes));
+	return expect(expected, index, &pcr, err);
+}
+
+int expect_assignment(struct expected *expected, const char *text,
+		      struct ne_error *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long index = strtoul(text, NULL, 10);
+
+	if (!digits || digits > 2 || text[digits] != '=' ||
+	    index >= NE_PCR_COUNT)
+		return ne_error_set(err, EINVAL,
+				    "\"%.40s\" is not INDEX=HEX with an index "
+				    "from 0 to 31",
+				    text);
+	return expect_hex(expected, (unsigned int)index, text + digits + 1,
+			  err);
+}
+
+int expect_image(struct expected *expected, const char *path,
+		 struct ne_error *err)
+{
+	cleanup_eif struct ne_eif *eif = NULL;
+	struct ne_eif_measurements measured;
+	int ret = ne_eif_open(&eif, path, err);
+
+	if (ret)
+		return ret;
+	ret = ne_eif_check_crc(eif, err);
+	if (!ret)
+		ret = ne_eif_measure(eif, &measured, err);
+	if (ret) {
+		ne_error_prefix(err, "%s", path);
+		return ret;
+	}
+	ret = expect(expected, 0, &measured.pcr0, err);
+	if (!ret)
+		ret = expect(expected, 1, &measured.pcr1, err);
+	if (!ret)
+		ret = expect(expected, 2, &measured.pcr2, err);
+	if (!ret && measured.is_signed)
+		ret = expect(expected, 8, &measured.pcr8, err);
+	return ret;
+}
+
+static int expect_text(struct expected *expected, unsigned int index,
+		       const char *text, struct ne_error *err)
+{
+	struct ne_pcr pcr = { 0 };
+	int ret = ne_pcr_extend(&pcr, text, strlen(text), err);
+
+	return ret ? ret : expect(expected, index, &pcr, err);
+}
+
+int expect_role(struct expected *expected, const char *arn,
+		struct ne_error *err)
+{
+	if (strncmp(arn, "arn:", 4) || !strstr(arn, ":role/"))
+		return ne_error_set(err, EINVAL,
+				    "\"%.80s\" is no ARN of a role; one is "
+				    "arn:aws:iam::123456789012:role/NAME",
+				    arn);
+	return expect_text(expected, 3, arn, err);
+}
+
+int expect_instance_id(struct expected *expected, const char *id,
+		       struct ne_error *err)
+{
+	if (strncmp(id, "i-", 2) ||
+	    id[2 + strspn(id + 2, "0123456789abcdef")] || !id[2])
+		return ne_error_set(err, EINVAL,
+				    "\"%.40s\" is no instance id; one is "
+				    "i-0123456789abcdef0",
+				    id);
+	return expect_text(expected, 4, id, err);
+}

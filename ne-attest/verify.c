@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ne-attest verify
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libne/cleanup.h"
+#include "ne-attest/commands.h"
+#include "ne-attest/document.h"
+#include "ne-attest/times.h"
+#include "ne-attest/verify_options.h"
+
+/* A document, and what became of it. */
+struct outcome {
+	const char *path;
+	struct ne_attestation *attestation; /* NULL: it is none */
+	enum ne_attestation_check failed;
+	int64_t time;	     /* that it was verified at */
+	struct ne_error err; /* code is 0: it is verified */
+};
+
+/* --- What each check came to ---------------------------------------------------- */
+
+static bool is_asked(enum ne_attestation_check check,
+		     const struct ne_attestation_policy *policy)
+{
+	switch (check) {
+	case NE_ATTESTATION_AGE:
+		return policy->max_age;
+	case NE_ATTESTATION_PCRS:
+		return policy->expected_pcrs;
+	case NE_ATTESTATION_NONCE:
+		return policy->nonce;
+	case NE_ATTESTATION_USER_DATA:
+		return policy->user_data;
+	case NE_ATTESTATION_PUBLIC_KEY:
+		return policy->public_key;
+	case NE_ATTESTATION_MODULE_ID:
+		return policy->module_id;
+	default:
+		return true;
+	}
+}
+
+static const char *result_of(enum ne_attestation_check check,
+			     const struct outcome *outcome,
+			     const struct ne_attestation_policy *policy)
+{
+	if (!is_asked(check, policy))
+		return "not asked";
+	if (!outcome->err.code || check < outcome->failed)
+		return "passed";
+	return check == outcome->failed ? "failed" : "not reached";
+}
+
+/* --- Warnings --------------------------------------------------------------------- */
+
+/* PCR0 to 2 and 8 are about code, the others are not. */
+#define PCRS_OF_CODE 0x107
+
+static const char *const no_code =
+	"no measurement was expected: the document is authentic, but of which "
+	"code? use --eif, --pcr0 or --pcr8";
+static const char *const debug_mode =
+	"the enclave ran in debug mode: its console is open and nothing was "
+	"measured";
+
+static bool no_code_expected(const struct ne_attestation_policy *policy)
+{
+	return !(policy->expected_pcrs & PCRS_OF_CODE);
+}
+
+static void warn_people(const struct outcome *outcome,
+			const struct ne_attestation_policy *policy)
+{
+	if (no_code_expected(policy))
+		fprintf(stderr, "ne-attest: %s: warning: %s\n", outcome->path,
+			no_code);
+	if (ne_attestation_is_debug(outcome->attestation))
+		fprintf(stderr, "ne-attest: %s: warning: %s\n", outcome->path,
+			debug_mode);
+}
+
+static json_t *warnings_to_json(const struct outcome *outcome,
+				const struct ne_attestation_policy *policy)
+{
+	json_t *json = json_array();
+
+	if (outcome->err.code)
+		return json;
+	if (no_code_expected(policy))
+		json_array_append_new(json, json_string(no_code));
+	if (ne_attestation_is_debug(outcome->attestation))
+		json_array_append_new(json, json_string(debug_mode));
+	return json;
+}
+
+/* --- For people ----------------------------------------------------------------------- */
+
+static void print_checks(const struct outcome *outcome,
+			 const struct ne_attestation_policy *policy)
+{
+	for (unsigned int i = NE_ATTESTATION_SYNTAX; i < NE_ATTESTATION_CHECKS;
+	     i++)
+		printf("  %-13s%s\n", ne_attestation_check_name(i),
+		       result_of(i, outcome, policy));
+}
+
+static void print_for_people(const struct outcome *outcome,
+			     const struct ne_attestation_policy *policy)
+{
+	printf("%s: %s, at %s\n", outcome->path,
+	       outcome->err.code ? "REFUSED" : "verified",
+	       time_to_text(outcome->time).text);
+	print_checks(outcome, policy);
+	/* What was refused is not shown: somebody might rely on it. */
+	if (!outcome->err.code) {
+		putchar('\n');
+		document_print(outcome->attestation);
+	}
+}
+
+/* --- For programs ---------------------------------------------------------------------- */
+
+static json_t *checks_to_json(const struct outcome *outcome,
+			      const struct ne_attestation_policy *policy)
+{
+	json_t *json = json_object();
+
+	for (unsigned int i = NE_ATTESTATION_SYNTAX; i < NE_ATTESTATION_CHECKS;
+	     i++)
+		json_object_set_new(json, ne_attestation_check_name(i),
+				    json_string(result_of(i, outcome, policy)));
+	return json;
+}
+
+static int print_for_programs(const struct outcome *outcome,
+			      const struct ne_attestation_policy *policy)
+{
+	bool is_verified = !outcome->err.code;
+	json_t *json = json_pack(
+		"{s:s, s:b, s:s?, s:s?, s:s, s:o, s:o, s:o}", "document",
+		outcome->path, "verified", (int)is_verified, "failed",
+		is_verified ? NULL : ne_attestation_check_name(outcome->failed),
+		"reason", is_verified ? NULL : outcome->err.text, "time",
+		time_to_text(outcome->time).text, "checks",
+		checks_to_json(outcome, policy), "warnings",
+		warnings_to_json(outcome, policy), "attestation",
+		is_verified ? document_to_json(outcome->attestation)
+			    : json_null());
+
+	if (!json) {
+		fprintf(stderr,
+			"ne-attest: %s: cannot be made JSON: out of memory, or "
+			"its name is not UTF-8\n",
+			outcome->path);
+		return EXIT_TROUBLE;
+	}
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+	return is_verified ? EXIT_SUCCESS : EXIT_REFUSED;
+}
+
+/* --- One document ------------------------------------------------------------------------ */
+
+static int64_t time_of(const struct ne_attestation_policy *policy,
+		       const struct ne_attestation *attestation)
+{
+	if (policy->when == NE_ATTESTATION_AT_TIME)
+		return policy->time;
+	if (policy->when == NE_ATTESTATION_AT_ITS_TIME && attestation)
+		return (int64_t)(ne_attestation_timestamp(attestation) / 1000);
+	return time(NULL);
+}
+
+static int report(const struct outcome *outcome,
+		  const struct verify_options *options)
+{
+	bool is_verified = !outcome->err.code;
+
+	if (!is_verified && (!options->as_json || options->quiet))
+		fprintf(stderr, "ne-attest: %s: refused (%s): %s\n",
+			outcome->path,
+			ne_attestation_check_name(outcome->failed),
+			outcome->err.text);
+	if (options->quiet)
+		return is_verified ? EXIT_SUCCESS : EXIT_REFUSED;
+	if (options->as_json)
+		return print_for_programs(outcome, &options->policy);
+	print_for_people(outcome, &options->policy);
+	if (is_verified)
+		warn_people(outcome, &options->policy);
+	return is_verified ? EXIT_SUCCESS : EXIT_REFUSED;
+}
+
+/* What cannot be decided must not look like a refusal. */
+static bool is_decided(const struct outcome *outcome)
+{
+	return !outcome->err.code || outcome->failed != NE_ATTESTATION_NO_CHECK;
+}
+
+static void judge(struct outcome *outcome, const struct bytes *document,
+		  const struct ne_attestation_policy *policy)
+{
+	if (ne_attestation_parse(&outcome->attestation, document->data,
+				 document->size, &outcome->err)) {
+		if (outcome->err.code == EBADMSG)
+			outcome->failed = NE_ATTESTATION_SYNTAX;
+		outcome->time = time_of(policy, NULL);
+		return;
+	}
+	outcome->time = time_of(policy, outcome->attestation);
+	ne_attestation_verify(outcome->attestation, policy, &outcome->failed,
+			      &outcome->err);
+}
+
+static int verify(const char *path, const struct verify_options *options)
+{
+	cleanup_bytes struct bytes document = { 0 };
+	struct outcome outcome = { .path = path };
+	int status;
+
+	if (document_read(&document, path, &outcome.err))
+		return report_failure(&outcome.err);
+	judge(&outcome, &document, &options->policy);
+	if (is_decided(&outcome))
+		status = report(&outcome, options);
+	else {
+		ne_error_prefix(&outcome.err, "%s", path);
+		status = report_failure(&outcome.err);
+	}
+	ne_attestation_free(outcome.attestation);
+	return status;
+}
+
+int command_verify(int argc, char **argv)
+{
+	struct verify_options options = { 0 };
+	int worst = verify_options_parse(&options, argc, argv);
+
+	if (!worst)
+		for (char **path = options.documents; *path; path++) {
+			int status = verify(*path, &options);
+
+			if (status > worst)
+				worst = status;
+		}
+	verify_options_free(&options);
+	return worst < 0 ? EXIT_SUCCESS : worst;
+}
