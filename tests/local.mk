@@ -391,6 +391,15 @@ EXTRA_DIST += %D%/fuzz/fuzz_nsm_request.seeds
 
 # --- The NSM: certificates ---------------------------------------------------
 
+# --- The NSM: all of it together ---------------------------------------------
+check_PROGRAMS += tests/system/nsm_soak
+tests_system_nsm_soak_SOURCES = %D%/system/nsm_soak.c
+tests_system_nsm_soak_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_system_nsm_soak_LDADD = libne.la $(CRYPTO_LIBS)
+tests_system_nsm_soak_LDFLAGS = $(AM_LDFLAGS) -static
+NE_TESTS += %D%/system/nsm-soak.sh %D%/system/attestation-doc.sh
+EXTRA_DIST += %D%/system/nsm-soak.sh %D%/system/attestation-doc.sh
+
 # --- The NSM: ways of reaching it --------------------------------------------
 
 # --- Attestation documents ---------------------------------------------------
@@ -405,6 +414,13 @@ tests_unit_test_nsm_client_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_nsm_client_LDADD = libne.la $(CMOCKA_LIBS)
 tests_unit_test_nsm_client_LDFLAGS = $(AM_LDFLAGS) -static -Wl,--wrap=ioctl
 endif
+check_PROGRAMS += tests/system/nsm_client
+tests_system_nsm_client_SOURCES = %D%/system/nsm_client.c
+tests_system_nsm_client_CFLAGS = $(AM_CFLAGS) -pthread
+tests_system_nsm_client_LDADD = libne.la
+tests_system_nsm_client_LDFLAGS = $(AM_LDFLAGS) -static -pthread
+NE_TESTS += %D%/system/nsm-client.sh
+EXTRA_DIST += %D%/system/nsm-client.sh
 if FUZZERS
 noinst_PROGRAMS += tests/fuzz/fuzz_nsm_response
 tests_fuzz_fuzz_nsm_response_SOURCES = %D%/fuzz/fuzz_nsm_response.c
