@@ -20,7 +20,7 @@ allowed=2048 # KiB: what the allocator may still take for its arenas
 }
 
 rss() {
-	sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$1/status" 2>/dev/null
+	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$1/status" 2>/dev/null
 }
 
 "$nsm_emu" run -q --leaf-lifetime "$lifetime" -- \
