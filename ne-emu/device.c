@@ -50,6 +50,7 @@
 #include <ne/error.h>
 
 #include "libne/cleanup.h"
+#include "libne/instance.h"
 #include "ne-emu/driver.h"
 #include "ne-emu/hugetlb.h"
 #include "ne-emu/hypervisor.h"
@@ -108,6 +109,7 @@ struct device {
 	struct hypervisor hypervisor;
 	struct driver driver;
 	struct descriptor *descriptors;
+	const char *instance_id;
 	struct trap_rule rules[ARRAY_SIZE(rules) + 1];
 	struct trap_handler handler;
 };
@@ -485,42 +487,47 @@ static bool ioctl_call(struct device *device, struct trap_call *call)
 
 /* --- open ---------------------------------------------------------------- */
 
-enum { DEVICE, POOL };
+enum { DEVICE, POOL, INSTANCE };
 
 static const char *const names[] = {
 	[DEVICE] = "/dev/nitro_enclaves",
 	[POOL] = "/sys/module/nitro_enclaves/parameters/ne_cpus",
+	[INSTANCE] = INSTANCE_ID_FILE,
 };
 
-/* The pool as the driver shows it; it cannot be changed here. */
-static int open_pool(const struct device *device, uint64_t flags)
+/* A file that can be read and has this line. */
+static int open_text(const char *name, const char *text, uint64_t flags)
 {
 	cleanup_close int fd = -1;
-	char text[TOPOLOGY_LIST_SIZE + 1];
-	int n = snprintf(text, sizeof(text), "%s\n",
-			 device->pool.topology->pool_list);
 
 	if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC)
 		return -EACCES;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
-	fd = memfd_create("ne_cpus", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
+	fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
 		return -errno;
 	return opening_open_again(fd, O_RDONLY | (int)(flags & O_NONBLOCK));
 }
 
 static bool open_call(const struct device *device, struct trap_call *call)
 {
+	/* The instance's file is the host's own, unless the user says. */
+	size_t n_names = device->instance_id ? ARRAY_SIZE(names) : INSTANCE;
 	cleanup_close int fd = -1;
 	uint64_t flags;
 
-	switch (opening_find(call, names, ARRAY_SIZE(names), &flags)) {
+	switch (opening_find(call, names, n_names, &flags)) {
 	case DEVICE:
 		fd = opening_open_device(device->file, flags);
 		break;
 	case POOL:
-		fd = open_pool(device, flags);
+		/* As the driver shows it; it cannot be changed here. */
+		fd = open_text("ne_cpus", device->pool.topology->pool_list,
+			       flags);
+		break;
+	case INSTANCE:
+		fd = open_text("board_asset_tag", device->instance_id, flags);
 		break;
 	default:
 		return false;
@@ -594,7 +601,9 @@ int device_new(struct device **device, struct loop *loop, int runtime,
 	new->pool = (struct pool){ .runtime = runtime, .topology = topology };
 	new->hypervisor = (struct hypervisor){ .loop = loop,
 					       .runtime = runtime,
-					       .machine = options->machine };
+					       .machine = options->machine,
+					       .nsm = options->nsm };
+	new->instance_id = options->instance_id;
 	new->driver = (struct driver){
 		.hypervisor = &new->hypervisor,
 		.pool = &new->pool,

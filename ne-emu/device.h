@@ -16,6 +16,7 @@ struct device;
 struct loop;
 struct machine_ops;
 struct ne_error;
+struct nsm_host;
 struct topology;
 struct trap_handler;
 
@@ -28,12 +29,16 @@ struct trap_handler;
  * max_mem_regions: physical pieces of memory a slot takes; 0: the default.
  *	Here each region that the caller sets is one piece.
  * machine: what runs the enclaves.
+ * nsm: gives them their security modules.
+ * instance_id: of the parent, as its programs shall see it; NULL: the host's.
  */
 struct device_options {
 	bool strict;
 	int numa_node;
 	unsigned int max_mem_regions;
 	const struct machine_ops *machine;
+	struct nsm_host *nsm;
+	const char *instance_id;
 };
 
 /*

@@ -12,6 +12,7 @@
 
 #include "libne/cleanup.h"
 #include "ne-emu/machine.h"
+#include "ne-emu/nsm.h"
 #include "plumbing/claim.h"
 #include "plumbing/log.h"
 #include "plumbing/loop.h"
@@ -33,13 +34,16 @@ struct slot {
 	unsigned int vcpus;
 
 	int cid_claim;
-	struct image image;	       /* what the machine runs */
-	struct machine *machine;       /* NULL for an image that cannot run */
+	struct image *image;	 /* what the machine runs */
+	struct machine *machine; /* NULL for an image that cannot run */
+	struct enclave_nsm *nsm; /* while it runs */
+	bool debug;
 	struct loop_source *stillborn; /* ends it in its place */
 
 	bool has_reason;
 	bool failed;
 	char reason[NE_ERROR_TEXT_SIZE];
+	char nsm_failure[NE_ERROR_TEXT_SIZE]; /* why it was stopped */
 };
 
 /*
@@ -100,7 +104,10 @@ static void release_machine(struct slot *slot)
 	if (slot->machine)
 		slot->hypervisor->machine->free(slot->machine);
 	slot->machine = NULL;
-	image_release(&slot->image);
+	enclave_nsm_free(slot->nsm);
+	slot->nsm = NULL;
+	image_unref(slot->image);
+	slot->image = NULL;
 	loop_remove(slot->stillborn);
 	slot->stillborn = NULL;
 	close_keeping_errno(take_fd(&slot->cid_claim));
@@ -187,7 +194,10 @@ static void machine_ended(const struct machine_end *how, void *data)
 {
 	struct slot *slot = data;
 
-	set_reason(slot, how->failed, how->reason);
+	if (slot->nsm_failure[0])
+		set_reason(slot, true, slot->nsm_failure);
+	else
+		set_reason(slot, how->failed, how->reason);
 	end(slot);
 }
 
@@ -242,8 +252,51 @@ static void machine_loaded(void *data)
 {
 	struct slot *slot = data;
 
-	image_release(&slot->image);
+	image_unref(slot->image);
+	slot->image = NULL;
 }
+
+/* --- Its security module ------------------------------------------------- */
+
+static void nsm_wanted(void *data)
+{
+	const struct slot *slot = data;
+
+	enclave_nsm_want(slot->nsm);
+}
+
+static void nsm_ready(struct nsm_module *module, void *data)
+{
+	const struct slot *slot = data;
+
+	slot->hypervisor->machine->set_module(slot->machine, module);
+}
+
+/* Nitro does not run what it cannot measure. */
+static void nsm_failed(const char *why, void *data)
+{
+	struct slot *slot = data;
+
+	snprintf(slot->nsm_failure, sizeof(slot->nsm_failure), "%s", why);
+	slot->hypervisor->machine->stop(slot->machine);
+}
+
+/* Beside the boot, which does not wait for it. */
+static void start_nsm(struct slot *slot)
+{
+	static const struct enclave_nsm_events events = {
+		.ready = nsm_ready,
+		.failed = nsm_failed,
+	};
+	struct ne_error err = { 0 };
+
+	if (slot->hypervisor->nsm &&
+	    enclave_nsm_new(&slot->nsm, slot->hypervisor->nsm, slot->id,
+			    slot->debug, slot->image, &events, slot, &err))
+		nsm_failed(err.text, slot);
+}
+
+/* --- Starting it --------------------------------------------------------- */
 
 static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
 			   struct ne_error *err)
@@ -255,11 +308,15 @@ static int prepare_machine(struct slot *slot, uint64_t cid, bool debug,
 		.cpus = slot->vcpus,
 		.memory = slot->memory_size,
 		.debug = debug,
-		.image = slot->image.eif,
+		.image = slot->image->eif,
 		.loaded = machine_loaded,
 		.loaded_data = slot,
+		.nsm_wanted = nsm_wanted,
+		.nsm_data = slot,
 	};
 
+	if (slot->hypervisor->nsm)
+		spec.nsm_server = nsm_host_server(slot->hypervisor->nsm);
 	snprintf(name, sizeof(name), "enclave %" PRIx64, slot->id);
 	return slot->hypervisor->machine->prepare(&slot->machine,
 						  slot->hypervisor->loop, &spec,
@@ -291,6 +348,8 @@ int slot_start(struct slot *slot, uint64_t *cid, bool debug,
 
 	slot->has_reason = false;
 	slot->failed = false;
+	slot->debug = debug;
+	slot->nsm_failure[0] = '\0';
 	r = start(slot, cid, debug, donor, &err);
 	if (r) {
 		release_machine(slot);
@@ -307,6 +366,7 @@ void slot_go(struct slot *slot)
 
 	if (slot->machine) {
 		slot->hypervisor->machine->go(slot->machine);
+		start_nsm(slot);
 		return;
 	}
 	/* Those above hear of an end from the loop only. */

@@ -43,6 +43,7 @@
 struct loop;
 struct machine_ops;
 struct ne_error;
+struct nsm_host;
 struct slot;
 
 /* As the NE PCI device's SLOT_INFO has them. */
@@ -56,11 +57,15 @@ enum slot_state {
 #define HYPERVISOR_FIRST_CID 16
 #define HYPERVISOR_SLOTS 256
 
-/* What all slots of a hypervisor have in common. */
+/*
+ * What all slots of a hypervisor have in common.
+ * nsm: gives enclaves their security modules; NULL: they have none
+ */
 struct hypervisor {
 	struct loop *loop;
 	int runtime;
 	const struct machine_ops *machine;
+	struct nsm_host *nsm;
 };
 
 /*

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include <ne/eif.h>
 #include <ne/error.h>
+
+#include "libne/cleanup.h"
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
@@ -16,15 +19,28 @@ struct memory {
 	size_t n_pieces;
 };
 
-void image_release(struct image *image)
+struct image *image_ref(struct image *image)
 {
+	atomic_fetch_add(&image->references, 1);
+	return image;
+}
+
+void image_unref(struct image *image)
+{
+	if (!image || atomic_fetch_sub(&image->references, 1) > 1)
+		return;
 	ne_eif_close(image->eif);
 	if (image->mapping)
 		munmap(image->mapping, image->mapping_size);
-	*image = (struct image){ 0 };
+	free(image);
 }
 
-#define cleanup_image __attribute__((cleanup(image_release)))
+static void release_image(struct image **image)
+{
+	image_unref(*image);
+}
+
+#define cleanup_image __attribute__((cleanup(release_image)))
 
 static uint64_t total_size(const struct memory *memory)
 {
@@ -142,12 +158,12 @@ static int check(struct image *image, const void *data, size_t size,
 	return 0;
 }
 
-int image_fetch(struct image *image, const struct donor *donor,
+int image_fetch(struct image **image, const struct donor *donor,
 		const struct memory_piece *pieces, size_t n_pieces,
 		struct ne_error *err)
 {
 	struct memory memory = { donor, pieces, n_pieces };
-	cleanup_image struct image new = { 0 };
+	cleanup_image struct image *new = NULL;
 	uint64_t size;
 	void *data;
 	int r;
@@ -155,16 +171,19 @@ int image_fetch(struct image *image, const struct donor *donor,
 	r = find_size(&memory, &size, err);
 	if (r)
 		return r;
-	data = map_room(&new, size);
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return cannot_copy(-ENOMEM, err);
+	atomic_init(&new->references, 1);
+	data = map_room(new, size);
 	if (!data)
 		return cannot_copy(-ENOMEM, err);
 	r = read_memory(&memory, IMAGE_LOAD_OFFSET, data, size);
 	if (r)
 		return cannot_copy(r, err);
-	r = check(&new, data, size, err);
+	r = check(new, data, size, err);
 	if (r)
 		return r;
-	*image = new;
-	new = (struct image){ 0 };
+	*image = take_ptr(&new);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef NE_EMU_IMAGE_H
 #define NE_EMU_IMAGE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,15 @@ struct donor {
 	void *data;
 };
 
-/* A copy of an image, in memory of our own. All zeros: none. */
+/*
+ * A copy of an image, in memory of our own. Does not change, and stays as
+ * long as somebody holds a reference, of any thread.
+ */
 struct image {
 	struct ne_eif *eif;
 	void *mapping;
 	size_t mapping_size;
+	atomic_uint references;
 };
 
 /*
@@ -39,12 +44,14 @@ struct image {
  * structure, checksum, CPU.
  *
  * -ENOEXEC and a sentence if what lies there cannot be run; other negative
- * errnos if it could not be found out. Then there is no image.
+ * errnos if it could not be found out. Else there is one reference.
  */
-int image_fetch(struct image *image, const struct donor *donor,
+int image_fetch(struct image **image, const struct donor *donor,
 		const struct memory_piece *pieces, size_t n_pieces,
 		struct ne_error *err);
 
-void image_release(struct image *image);
+struct image *image_ref(struct image *image);
+/* NULL is fine. */
+void image_unref(struct image *image);
 
 #endif

@@ -14,6 +14,7 @@ ne_emu_libneemu_la_SOURCES = \
 	%D%/image.c %D%/image.h \
 	%D%/machine.h \
 	%D%/mappings.c %D%/mappings.h \
+	%D%/nsm.c %D%/nsm.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/topology.c %D%/topology.h
 
@@ -43,5 +44,5 @@ ne_emu_ne_emu_SOURCES = \
 	%D%/main.c \
 	%D%/run.c
 ne_emu_ne_emu_LDFLAGS = $(AM_LDFLAGS) -static
-ne_emu_ne_emu_LDADD = ne-emu/libneemu.la vsock-sim/libvsock-sim.la \
-	plumbing/libplumbing.la libne.la
+ne_emu_ne_emu_LDADD = ne-emu/libneemu.la nsm-emu/libnsm-emu.la \
+	vsock-sim/libvsock-sim.la plumbing/libplumbing.la libne.la

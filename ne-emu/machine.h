@@ -16,6 +16,8 @@ struct loop;
 struct ne_eif;
 struct ne_error;
 struct machine;
+struct nsm_module;
+struct nsm_server;
 
 /* What an enclave is, as its hypervisor knows it. */
 struct machine_spec {
@@ -33,6 +35,13 @@ struct machine_spec {
 	const struct ne_eif *image;
 	void (*loaded)(void *data);
 	void *loaded_data;
+	/*
+	 * Who answers the enclave's NSM requests, and what is to be called,
+	 * once, from the loop, when there is the first: set_module() follows.
+	 */
+	struct nsm_server *nsm_server;
+	void (*nsm_wanted)(void *data);
+	void *nsm_data;
 };
 
 /*
@@ -59,6 +68,11 @@ struct machine_ops {
 		       void *data, struct ne_error *err);
 	/* Run. */
 	void (*go)(struct machine *machine);
+	/*
+	 * The enclave's NSM, from now on until free() has returned. Requests
+	 * wait for it.
+	 */
+	void (*set_module)(struct machine *machine, struct nsm_module *module);
 	/* Power off, hard. ended() follows. */
 	void (*stop)(struct machine *machine);
 	/* Stops it if need be, leaves nothing behind; waits for that. */

@@ -40,6 +40,7 @@
 #include "ne-emu/kernel_syscalls.h"
 #include "ne-emu/sandbox.h"
 #include "ne-emu/warden.h"
+#include "nsm-emu/trap.h"
 #include "plumbing/claim.h"
 #include "plumbing/log.h"
 #include "plumbing/loop.h"
@@ -62,6 +63,7 @@ struct machine {
 	struct fabric fabric;
 	struct console *console;
 	struct vsock_syscalls *vsock;
+	struct nsm_trap *nsm;
 	struct kernel_syscalls kernel;
 	struct trap *trap;
 	struct door *door;
@@ -159,7 +161,7 @@ static void add_note(struct machine *machine, const char *text)
 
 static void start_serving(struct machine *machine, const int *fds)
 {
-	struct stat vsock;
+	struct stat vsock, nsm;
 
 	if (machine->notes[0])
 		log_warn("%s: %s", machine->name, machine->notes);
@@ -167,6 +169,8 @@ static void start_serving(struct machine *machine, const int *fds)
 	machine->kernel.pidfd = fds[2];
 	if (fstatat(fds[1], "vsock", &vsock, 0) == 0)
 		vsock_syscalls_set_device(machine->vsock, &vsock);
+	if (fstatat(fds[1], "nsm", &nsm, 0) == 0)
+		nsm_trap_set_device(machine->nsm, &nsm);
 	/* fds[0] belongs to the trap from here on. */
 	if (trap_attach(machine->trap, machine->loop, fds[0])) {
 		snprintf(machine->failure, sizeof(machine->failure),
@@ -321,7 +325,7 @@ static void limit_memory(struct machine *machine,
 static int build(struct machine *machine, const struct machine_spec *spec,
 		 struct ne_error *err)
 {
-	struct trap_handler handlers[2];
+	struct trap_handler handlers[3];
 	int r;
 
 	machine->image = spec->image;
@@ -343,8 +347,13 @@ static int build(struct machine *machine, const struct machine_spec *spec,
 			       machine->cid, false, err);
 	if (r)
 		return r;
+	r = nsm_trap_new(&machine->nsm, spec->nsm_server, false, err);
+	if (r)
+		return r;
+	nsm_trap_set_wanted(machine->nsm, spec->nsm_wanted, spec->nsm_data);
 	handlers[0] = vsock_syscalls_handler(machine->vsock);
 	handlers[1] = kernel_syscalls_handler(&machine->kernel);
+	handlers[2] = nsm_trap_handler(machine->nsm);
 	r = trap_new(&machine->trap, handlers, ARRAY_SIZE(handlers), err);
 	if (r)
 		return r;
@@ -364,6 +373,7 @@ static void process_free(struct machine *machine)
 	loop_remove(machine->control_source);
 	/* First those who may hold calls of the trap's. */
 	vsock_syscalls_free(machine->vsock);
+	nsm_trap_free(machine->nsm);
 	trap_free(machine->trap);
 	door_free(machine->door);
 	console_free(machine->console);
@@ -414,6 +424,12 @@ static void process_go(struct machine *machine)
 	warden_go(&machine->warden);
 }
 
+static void process_set_module(struct machine *machine,
+			       struct nsm_module *module)
+{
+	nsm_trap_set_module(machine->nsm, module);
+}
+
 static void process_stop(struct machine *machine)
 {
 	machine->stopped = true;
@@ -424,6 +440,7 @@ const struct machine_ops process_machine = {
 	.name = "process",
 	.prepare = process_prepare,
 	.go = process_go,
+	.set_module = process_set_module,
 	.stop = process_stop,
 	.free = process_free,
 };

@@ -17,7 +17,9 @@
 #include "ne-emu/commands.h"
 #include "ne-emu/device.h"
 #include "ne-emu/machine.h"
+#include "ne-emu/nsm.h"
 #include "ne-emu/topology.h"
+#include "nsm-emu/options.h"
 #include "plumbing/claim.h"
 #include "plumbing/command.h"
 #include "plumbing/log.h"
@@ -31,6 +33,7 @@ struct options {
 	unsigned int threads;
 	const char *pool;
 	struct device_options device;
+	struct nsm_options nsm;
 	bool quiet;
 	unsigned int verbose;
 };
@@ -50,7 +53,9 @@ static void print_help(void)
 	     "  -q, --quiet           no notice that this is an emulation\n"
 	     "  -v, --verbose         say more; twice: much more\n"
 	     "  -h, --help            this text\n\n"
-	     "Exit status: COMMAND's; 125 if ne-emu itself failed, 126 or 127 if COMMAND could\n"
+	     "Of the security modules of its enclaves:\n");
+	puts(nsm_options_help);
+	puts("\nExit status: COMMAND's; 125 if ne-emu itself failed, 126 or 127 if COMMAND could\n"
 	     "not be executed or found, 128+N if signal N ended it.");
 }
 
@@ -108,8 +113,21 @@ static const struct option long_options[] = {
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
+	NSM_LONG_OPTIONS,
 	{ 0 },
 };
+
+static int set_nsm_option(struct options *options, int option,
+			  const char *value)
+{
+	struct ne_error err = { 0 };
+	int r = nsm_options_set(&options->nsm, option, value, &err);
+
+	if (r)
+		log_error("%s",
+			  r == -ENOENT ? "see ne-emu run --help" : err.text);
+	return r;
+}
 
 static int set_option(struct options *options, int option, const char *value)
 {
@@ -150,14 +168,14 @@ static int set_option(struct options *options, int option, const char *value)
 		options->verbose++;
 		return 0;
 	default:
-		log_error("see ne-emu run --help");
-		return -EINVAL;
+		return set_nsm_option(options, option, value);
 	}
 }
 
 /* 0: go on; 1: that was all (--help); -EINVAL. */
 static int parse_options(struct options *options, int argc, char **argv)
 {
+	struct ne_error err = { 0 };
 	int option, r;
 
 	opterr = 1;
@@ -179,7 +197,10 @@ static int parse_options(struct options *options, int argc, char **argv)
 		log_error("--numa-node goes with --strict");
 		return -EINVAL;
 	}
-	return 0;
+	r = nsm_options_check(&options->nsm, &err);
+	if (r)
+		log_error("%s", err.text);
+	return r;
 }
 
 /* What stands around the command. */
@@ -189,6 +210,7 @@ struct world {
 	int runtime;
 	char runtime_path[PATH_MAX];
 	struct fabric fabric;
+	struct nsm_host *nsm;
 	struct device *device;
 	struct vsock_syscalls *vsock;
 };
@@ -198,6 +220,7 @@ static int build(void *data, struct loop *loop, struct trap_handler *handlers,
 {
 	struct world *world = data;
 	const struct options *options = world->options;
+	struct device_options device = options->device;
 	int r;
 
 	r = topology_init(&world->topology, options->cpus, options->threads,
@@ -212,9 +235,13 @@ static int build(void *data, struct loop *loop, struct trap_handler *handlers,
 			err);
 	if (r)
 		return r;
+	r = nsm_host_new(&world->nsm, loop, &options->nsm, err);
+	if (r)
+		return r;
+	device.nsm = world->nsm;
+	device.instance_id = options->nsm.instance_id;
 	r = device_new(&world->device, loop, world->runtime,
-		       world->runtime_path, &world->topology, &options->device,
-		       err);
+		       world->runtime_path, &world->topology, &device, err);
 	if (r)
 		return r;
 	r = vsock_syscalls_new(&world->vsock, loop, &world->fabric,
@@ -232,6 +259,7 @@ static void end(void *data)
 	struct world *world = data;
 
 	device_free(world->device);
+	nsm_host_free(world->nsm);
 	vsock_syscalls_free(world->vsock);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -146,15 +147,67 @@ static const char *who_forbids(int error)
 	return strerror(error);
 }
 
-int warden_start(struct warden *warden, const struct warden_enclave *enclave,
-		 struct ne_error *err)
+/*
+ * In a process between us and it: fork() makes memory allocation fit to be
+ * used in a child, which another thread may be in the midst of; clone3() does
+ * not. The warden is our child all the same. As clone_warden().
+ */
+static long clone_by_fork(const struct clone_args *wanted, int *pidfd)
+{
+	struct clone_args args = *wanted;
+	int pipes[2], status;
+	long pid = -EIO;
+	pid_t between;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return -errno;
+	args.flags = (args.flags & ~(uint64_t)CLONE_PIDFD) | CLONE_PARENT;
+	args.exit_signal = 0;
+	between = fork();
+	if (between == 0) {
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0) {
+			close(pipes[0]);
+			close(pipes[1]);
+			return 0;
+		}
+		pid = pid < 0 ? -errno : pid;
+		_exit(write(pipes[1], &pid, sizeof(pid)) != sizeof(pid));
+	}
+	close(pipes[1]);
+	if (between < 0)
+		pid = -errno;
+	else {
+		if (read(pipes[0], &pid, sizeof(pid)) != sizeof(pid))
+			pid = -EIO;
+		waitpid(between, &status, 0);
+	}
+	close(pipes[0]);
+	if (pid > 0)
+		*pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	return pid;
+}
+
+/* 0: this is the warden; else its pid, or a negative errno. */
+static long clone_warden(int *pidfd)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWPID |
 			 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
-		.pidfd = (uintptr_t)&warden->pidfd,
+		.pidfd = (uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	long pid;
+
+	if (!__libc_single_threaded)
+		return clone_by_fork(&args, pidfd);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? -errno : pid;
+}
+
+int warden_start(struct warden *warden, const struct warden_enclave *enclave,
+		 struct ne_error *err)
+{
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int pair[2];
 	long pid;
@@ -166,7 +219,7 @@ int warden_start(struct warden *warden, const struct warden_enclave *enclave,
 	warden->socket = pair[0];
 	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience,
 		   sizeof(patience));
-	pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid = clone_warden(&warden->pidfd);
 	if (pid == 0) {
 		close(pair[0]);
 		run_warden(pair[1], enclave);
@@ -174,10 +227,13 @@ int warden_start(struct warden *warden, const struct warden_enclave *enclave,
 	close_keeping_errno(pair[1]);
 	if (pid < 0)
 		return ne_error_set(
-			err, errno,
+			err, (int)-pid,
 			"cannot make the enclave's user namespace: %s",
-			who_forbids(errno));
+			who_forbids((int)-pid));
 	warden->pid = (pid_t)pid;
+	if (warden->pidfd < 0)
+		return ne_error_set(err, errno, "pidfd_open: %s",
+				    strerror(errno));
 	return 0;
 }
 

@@ -40,6 +40,7 @@ nsm_emu_nsm_emu_SOURCES = \
 	%D%/boot.c %D%/boot.h \
 	%D%/commands.h \
 	%D%/main.c \
+	%D%/pki_command.c \
 	%D%/run.c \
 	%D%/serve.c
 nsm_emu_nsm_emu_LDFLAGS = $(AM_LDFLAGS) -static

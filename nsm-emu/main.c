@@ -6,6 +6,8 @@
 static const struct program_command commands[] = {
 	{ "run", command_run, "run a command that sees /dev/nsm" },
 	{ "serve", command_serve, "answer requests on a Unix socket" },
+	{ "pki", command_pki,
+	  "make, show and change the root of all documents" },
 };
 
 static const struct program program = {

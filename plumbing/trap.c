@@ -468,10 +468,10 @@ bool trap_fd_is_open(const struct trap_call *call, int fd)
 	char path[64];
 	struct stat st;
 
-	/* The link's mode is how it was opened; O_PATH is neither. */
+	/* The link's mode is how it was opened; for O_PATH it is nothing. */
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", call->tid, fd);
 	if (lstat(path, &st) == 0 && st.st_mode & 0600)
 		return true;
 	copy_fd = trap_get_fd(call, fd);
-	return copy_fd != -EBADF;
+	return copy_fd >= 0 && !(fcntl(copy_fd, F_GETFL) & O_PATH);
 }

@@ -218,8 +218,8 @@ check_PROGRAMS += $(driver_tests)
 NE_TESTS += $(driver_tests)
 driver_test_fakes = %D%/unit/fakes.c %D%/unit/fakes.h
 driver_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-driver_test_libs = ne-emu/libneemu.la plumbing/libplumbing.la libne.la \
-	$(CMOCKA_LIBS)
+driver_test_libs = ne-emu/libneemu.la nsm-emu/libnsm-emu.la \
+	plumbing/libplumbing.la libne.la $(CMOCKA_LIBS)
 driver_test_ldflags = $(AM_LDFLAGS) -static
 tests_unit_test_topology_SOURCES = %D%/unit/test_topology.c
 tests_unit_test_topology_CFLAGS = $(driver_test_cflags)
