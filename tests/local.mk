@@ -403,6 +403,38 @@ EXTRA_DIST += %D%/system/nsm-soak.sh %D%/system/attestation-doc.sh
 # --- The NSM: ways of reaching it --------------------------------------------
 
 # --- Attestation documents ---------------------------------------------------
+EXTRA_DIST += %D%/vectors/README.md %D%/vectors/aws-nitro-root-g1.pem \
+	%D%/vectors/evervault-valid.cbor \
+	%D%/vectors/veracruz-bad-signature.cbor \
+	%D%/vectors/veracruz-valid.cbor
+if HAVE_CMOCKA
+attestation_tests = \
+	%D%/unit/test_attestation \
+	%D%/unit/test_attestation_verify \
+	%D%/unit/test_attestation_bits
+check_PROGRAMS += $(attestation_tests)
+NE_TESTS += $(attestation_tests)
+attestation_test_sources = %D%/unit/attestation_document.c \
+	%D%/unit/attestation_document.h
+attestation_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) -pthread
+attestation_test_libs = libne.la $(CMOCKA_LIBS) $(CRYPTO_LIBS)
+attestation_test_ldflags = $(AM_LDFLAGS) -static -pthread
+tests_unit_test_attestation_SOURCES = \
+	%D%/unit/test_attestation.c $(attestation_test_sources)
+tests_unit_test_attestation_CFLAGS = $(attestation_test_cflags)
+tests_unit_test_attestation_LDADD = $(attestation_test_libs)
+tests_unit_test_attestation_LDFLAGS = $(attestation_test_ldflags)
+tests_unit_test_attestation_verify_SOURCES = \
+	%D%/unit/test_attestation_verify.c $(attestation_test_sources)
+tests_unit_test_attestation_verify_CFLAGS = $(attestation_test_cflags)
+tests_unit_test_attestation_verify_LDADD = $(attestation_test_libs)
+tests_unit_test_attestation_verify_LDFLAGS = $(attestation_test_ldflags)
+tests_unit_test_attestation_bits_SOURCES = \
+	%D%/unit/test_attestation_bits.c $(attestation_test_sources)
+tests_unit_test_attestation_bits_CFLAGS = $(attestation_test_cflags)
+tests_unit_test_attestation_bits_LDADD = $(attestation_test_libs)
+tests_unit_test_attestation_bits_LDFLAGS = $(attestation_test_ldflags)
+endif
 
 # --- The NSM's clients -------------------------------------------------------
 if HAVE_CMOCKA
