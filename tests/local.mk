@@ -461,3 +461,29 @@ tests_fuzz_fuzz_nsm_response_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
 endif
 EXTRA_DIST += %D%/fuzz/fuzz_nsm_response.seeds
 EXTRA_DIST += examples/nsm/Makefile examples/nsm/attest.c
+# Other people's programs around the NSM. The test builds them: nobody who only
+# builds this project needs their compilers.
+NE_TESTS += %D%/interop/nsm.sh
+EXTRA_DIST += %D%/interop/nsm.sh %D%/interop/nsm/README.md \
+	%D%/interop/nsm/build \
+	%D%/interop/nsm/go-client/go.mod \
+	%D%/interop/nsm/go-client/go.sum \
+	%D%/interop/nsm/go-client/main.go \
+	%D%/interop/nsm/go-verifier/go.mod \
+	%D%/interop/nsm/go-verifier/go.sum \
+	%D%/interop/nsm/go-verifier/main.go \
+	%D%/interop/nsm/python-client/client.py \
+	%D%/interop/nsm/python-client/requirements.txt \
+	%D%/interop/nsm/python-client/root.py \
+	%D%/interop/nsm/python-verifier/requirements.txt \
+	%D%/interop/nsm/python-verifier/verifier.py \
+	%D%/interop/nsm/rust-client/Cargo.lock \
+	%D%/interop/nsm/rust-client/Cargo.toml \
+	%D%/interop/nsm/rust-client/src/main.rs \
+	%D%/interop/nsm/rust-verifier/Cargo.lock \
+	%D%/interop/nsm/rust-verifier/Cargo.toml \
+	%D%/interop/nsm/rust-verifier/src/main.rs
+clean-local: clean-interop-nsm
+.PHONY: clean-interop-nsm
+clean-interop-nsm:
+	rm -rf tests/interop/nsm.built
