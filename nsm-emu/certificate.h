@@ -68,7 +68,7 @@ int certificate_fingerprint(
 	unsigned char fingerprint[CERTIFICATE_FINGERPRINT_SIZE]);
 
 /* A time as RFC 3339 writes it, "2026-01-31T12:00:00Z". */
-#define CERTIFICATE_TIME_SIZE 32
+#define CERTIFICATE_TIME_SIZE 40
 void certificate_time_text(int64_t time, char text[CERTIFICATE_TIME_SIZE]);
 
 #endif

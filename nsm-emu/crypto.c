@@ -8,9 +8,18 @@
 
 #include <ne/error.h>
 
+/* NULL: it gives none */
+static const char *last_reason(void)
+{
+	const unsigned long error = ERR_peek_last_error();
+
+	return ERR_SYSTEM_ERROR(error) ? ne_strerror(ERR_GET_REASON(error))
+				       : ERR_reason_error_string(error);
+}
+
 int crypto_error(struct ne_error *err, int code, const char *format, ...)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	const char *reason = last_reason();
 	char what[NE_ERROR_TEXT_SIZE / 2];
 	va_list args;
 

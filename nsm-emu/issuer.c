@@ -370,9 +370,13 @@ static int no_authority(X509 *certificate, const char *why,
 
 static int check_authority(X509 *certificate, struct ne_error *err)
 {
+	const uint32_t flags = X509_get_extension_flags(certificate);
 	const uint32_t usage = X509_get_key_usage(certificate);
 
-	if (X509_check_ca(certificate) != 1)
+	if (flags & EXFLAG_INVALID)
+		return no_authority(certificate, "its extensions make no sense",
+				    err);
+	if (!(flags & EXFLAG_CA))
 		return no_authority(certificate, "CA is not TRUE", err);
 	if (usage == UINT32_MAX || !(usage & KU_KEY_CERT_SIGN))
 		return no_authority(certificate,

@@ -390,6 +390,47 @@ endif
 EXTRA_DIST += %D%/fuzz/fuzz_nsm_request.seeds
 
 # --- The NSM: certificates ---------------------------------------------------
+if HAVE_CMOCKA
+certificate_tests = \
+	%D%/unit/test_nsm_random \
+	%D%/unit/test_nsm_key \
+	%D%/unit/test_nsm_certificate \
+	%D%/unit/test_nsm_authority \
+	%D%/unit/test_nsm_identity \
+	%D%/unit/test_nsm_pki
+check_PROGRAMS += $(certificate_tests)
+NE_TESTS += $(certificate_tests)
+certificate_test_sources = %D%/unit/certificates.c %D%/unit/certificates.h
+certificate_test_cflags = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CMOCKA_CFLAGS) -pthread
+certificate_test_libs = nsm-emu/libnsm-emu.la plumbing/libplumbing.la libne.la \
+	$(CRYPTO_LIBS) $(CMOCKA_LIBS)
+certificate_test_ldflags = $(AM_LDFLAGS) -static -pthread
+tests_unit_test_nsm_random_SOURCES = %D%/unit/test_nsm_random.c
+tests_unit_test_nsm_random_CFLAGS = $(certificate_test_cflags)
+tests_unit_test_nsm_random_LDADD = $(certificate_test_libs)
+tests_unit_test_nsm_random_LDFLAGS = $(certificate_test_ldflags)
+tests_unit_test_nsm_key_SOURCES = %D%/unit/test_nsm_key.c
+tests_unit_test_nsm_key_CFLAGS = $(certificate_test_cflags)
+tests_unit_test_nsm_key_LDADD = $(certificate_test_libs)
+tests_unit_test_nsm_key_LDFLAGS = $(certificate_test_ldflags)
+tests_unit_test_nsm_certificate_SOURCES = %D%/unit/test_nsm_certificate.c
+tests_unit_test_nsm_certificate_CFLAGS = $(certificate_test_cflags)
+tests_unit_test_nsm_certificate_LDADD = $(certificate_test_libs)
+tests_unit_test_nsm_certificate_LDFLAGS = $(certificate_test_ldflags)
+tests_unit_test_nsm_authority_SOURCES = %D%/unit/test_nsm_authority.c $(certificate_test_sources)
+tests_unit_test_nsm_authority_CFLAGS = $(certificate_test_cflags)
+tests_unit_test_nsm_authority_LDADD = $(certificate_test_libs)
+tests_unit_test_nsm_authority_LDFLAGS = $(certificate_test_ldflags)
+tests_unit_test_nsm_identity_SOURCES = %D%/unit/test_nsm_identity.c $(certificate_test_sources)
+tests_unit_test_nsm_identity_CFLAGS = $(certificate_test_cflags)
+tests_unit_test_nsm_identity_LDADD = $(certificate_test_libs)
+tests_unit_test_nsm_identity_LDFLAGS = $(certificate_test_ldflags)
+tests_unit_test_nsm_pki_SOURCES = %D%/unit/test_nsm_pki.c $(certificate_test_sources) \
+	nsm-emu/pki_command.c
+tests_unit_test_nsm_pki_CFLAGS = $(certificate_test_cflags) $(JANSSON_CFLAGS)
+tests_unit_test_nsm_pki_LDADD = $(certificate_test_libs) $(JANSSON_LIBS)
+tests_unit_test_nsm_pki_LDFLAGS = $(certificate_test_ldflags)
+endif
 
 # --- The NSM: all of it together ---------------------------------------------
 check_PROGRAMS += tests/system/nsm_soak
