@@ -156,11 +156,11 @@ static int read_public_key(struct bytes *der, const char *path,
 				    path);
 	size = i2d_PUBKEY(key, NULL);
 	der->data = size > 0 ? malloc((size_t)size) : NULL;
-	if (!der->data)
+	end = der->data;
+	if (!end || i2d_PUBKEY(key, &end) != size)
 		return ne_error_set(err, ENOMEM, "cannot encode %s: %s", path,
 				    ne_strerror(ENOMEM));
-	end = der->data;
-	der->size = (size_t)i2d_PUBKEY(key, &end);
+	der->size = (size_t)size;
 	return 0;
 }
 

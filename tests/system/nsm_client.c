@@ -1,588 +1,253 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A client of /dev/nsm that knows nothing of libne: bare ioctls, no CBOR
- * library, static. For tests of what stands behind the device:
+ * All seven requests of libne's NSM client to whatever /dev/nsm is.
  *
- *	nsm_client CASE [ARGUMENT]
+ *	nsm_client PCR0 DOCUMENT
  *
- * Exit status 0 if what the case is named for holds.
+ * PCR0: 96 hexadecimal digits, what that register should be
+ * DOCUMENT: a file to put an attestation document into, for nonce "nonce",
+ *	user data "user data" and public key "key"
+ *
+ * Prints "ok SENTENCE" or "not ok SENTENCE" for each thing that should hold.
  */
+#include <ne/nsm.h>
+
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/ioctl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define RESPONSE_MAX 0x3000
-#define PCR_SIZE 48
+static bool failed;
 
-struct span {
-	uint64_t address;
-	uint64_t size;
-};
-
-struct raw {
-	struct span request;
-	struct span response;
-};
-
-#define NSM_COMMAND _IOWR(0x0a, 0, struct raw)
-
-#define CHECK(condition)                                              \
-	do {                                                          \
-		if (!(condition)) {                                   \
-			fprintf(stderr, "%s:%d: %s (%m)\n", __FILE__, \
-				__LINE__, #condition);                \
-			exit(1);                                      \
-		}                                                     \
-	} while (0)
-#define CHECK_ERRNO(error, call) CHECK((call) == -1 && errno == (error))
-
-static const char describe_nsm[] = "\x6b"
-				   "DescribeNSM";
-static const char get_random[] = "\x69"
-				 "GetRandom";
-static const char attestation[] = "\xa1\x6b"
-				  "Attestation"
-				  "\xa1\x65"
-				  "nonce"
-				  "\x44"
-				  "abcd";
-
-#define TEXT(request) (request), sizeof(request) - 1
-
-static int nsm = -1;
-
-static void open_device(int flags)
+static void check(bool holds, const char *sentence)
 {
-	nsm = open("/dev/nsm", flags);
-	CHECK(nsm >= 0);
+	printf("%s %s\n", holds ? "ok" : "not ok", sentence);
+	failed = failed || !holds;
 }
 
-/* The ioctl itself: -1 and errno, or the response's size. */
-static ssize_t ask_fd(int fd, const void *request, size_t size, void *response,
-		      size_t room)
+/* A function of libne returned this, and should have returned that. */
+static void check_return(int ret, int expected, const struct ne_error *err,
+			 const char *sentence)
 {
-	struct raw raw = { { (uintptr_t)request, size },
-			   { (uintptr_t)response, room } };
-
-	return ioctl(fd, NSM_COMMAND, &raw) ? -1 : (ssize_t)raw.response.size;
+	check(ret == expected, sentence);
+	if (ret != expected)
+		printf("# returned %d, not %d: %s\n", ret, expected, err->text);
 }
 
-static ssize_t ask(const void *request, size_t size, void *response)
+static void describe(int nsm)
 {
-	return ask_fd(nsm, request, size, response, RESPONSE_MAX);
+	struct ne_nsm_description description = { 0 };
+	struct ne_error err = { 0 };
+
+	check_return(ne_nsm_describe(nsm, &description, &err), 0, &err,
+		     "the module describes itself");
+	check(description.max_pcrs == NE_PCR_COUNT, "it has 32 PCRs");
+	check(description.locked_pcrs == 0xffff, "0 to 15 are locked");
+	check(description.digest == NE_NSM_SHA384, "its digest is SHA-384");
+	check(strstr(description.module_id, "-enc"),
+	      "its id names instance and enclave");
 }
 
-static size_t write_index(uint8_t *to, unsigned int index)
+static bool pcr_is(int nsm, uint16_t index, const char *hex, bool locked)
 {
-	if (index < 24) {
-		to[0] = (uint8_t)index;
-		return 1;
+	char is[NE_PCR_HEX_SIZE];
+	struct ne_pcr value;
+	bool is_locked;
+
+	if (ne_nsm_describe_pcr(nsm, index, &value, &is_locked, NULL))
+		return false;
+	ne_pcr_to_hex(&value, is);
+	return !strcmp(is, hex) && is_locked == locked;
+}
+
+static void extend_and_lock(int nsm)
+{
+	struct ne_pcr expected = { 0 }, value = { 0 };
+	struct ne_error err = { 0 };
+	char hex[NE_PCR_HEX_SIZE];
+
+	ne_pcr_extend(&expected, "first", 5, NULL);
+	ne_pcr_extend(&expected, "second", 6, NULL);
+	ne_pcr_to_hex(&expected, hex);
+	check_return(ne_nsm_extend_pcr(nsm, 16, "first", 5, NULL, &err), 0,
+		     &err, "PCR 16 can be extended");
+	check_return(ne_nsm_extend_pcr(nsm, 16, "second", 6, &value, &err), 0,
+		     &err, "and again");
+	check(!memcmp(&value, &expected, sizeof(value)),
+	      "to SHA-384 of the old value and the data");
+	check(pcr_is(nsm, 16, hex, false), "which is then read, and open");
+	check_return(ne_nsm_lock_pcr(nsm, 16, &err), 0, &err,
+		     "it can be locked");
+	check(pcr_is(nsm, 16, hex, true), "and is so then");
+	check_return(ne_nsm_extend_pcr(nsm, 16, "", 0, NULL, &err), -EROFS,
+		     &err, "and not extended any more");
+	check_return(ne_nsm_lock_pcr(nsm, 16, &err), -EROFS, &err,
+		     "nor locked");
+}
+
+static void lock_many(int nsm)
+{
+	struct ne_nsm_description description = { 0 };
+	struct ne_error err = { 0 };
+
+	check_return(ne_nsm_lock_pcrs(nsm, 20, &err), 0, &err,
+		     "PCRs can be locked up to one");
+	ne_nsm_describe(nsm, &description, &err);
+	check(description.locked_pcrs == 0xfffff, "and just these are");
+}
+
+static void refuse(int nsm)
+{
+	struct ne_error err = { 0 };
+
+	check_return(ne_nsm_extend_pcr(nsm, 0, "x", 1, NULL, &err), -EROFS,
+		     &err, "PCR 0 cannot be extended");
+	check_return(ne_nsm_describe_pcr(nsm, 32, NULL, NULL, &err), -ERANGE,
+		     &err, "there is no PCR 32 to read");
+	check_return(ne_nsm_extend_pcr(nsm, 32, "x", 1, NULL, &err), -ERANGE,
+		     &err, "nor to extend");
+	check_return(ne_nsm_lock_pcr(nsm, 32, &err), -ERANGE, &err,
+		     "nor to lock");
+	check_return(ne_nsm_lock_pcrs(nsm, 33, &err), -ERANGE, &err,
+		     "and there are no 33 to lock");
+}
+
+static void get_random(int nsm)
+{
+	uint8_t first[1000] = { 0 }, second[1000] = { 0 };
+	struct ne_error err = { 0 };
+
+	check_return(ne_nsm_random(nsm, first, sizeof(first), &err), 0, &err,
+		     "a thousand random bytes are given");
+	ne_nsm_random(nsm, second, sizeof(second), &err);
+	check(memcmp(first, second, sizeof(first)) != 0, "which differ");
+	check(memcmp(first, first + 256, 256) != 0, "and do not repeat");
+	check(memcmp(first + 990, (uint8_t[10]){ 0 }, 10) != 0,
+	      "up to the last");
+}
+
+static void attest(int nsm, const char *path)
+{
+	const struct ne_nsm_attest_input input = {
+		.user_data = "user data",
+		.user_data_size = 9,
+		.nonce = "nonce",
+		.nonce_size = 5,
+		.public_key = "key",
+		.public_key_size = 3,
+	};
+	uint8_t *document = NULL;
+	struct ne_error err = { 0 };
+	size_t size = 0;
+	FILE *file = fopen(path, "we");
+
+	check_return(ne_nsm_attest(nsm, &input, &document, &size, &err), 0,
+		     &err, "a document is given");
+	check(file && fwrite(document, 1, size, file) == size && !fclose(file),
+	      "and saved");
+	free(document);
+}
+
+static void attest_too_much(int nsm)
+{
+	static const uint8_t data[1025];
+	const struct ne_nsm_attest_input nonce = {
+		.nonce = data,
+		.nonce_size = 513,
+	};
+	const struct ne_nsm_attest_input largest = {
+		.user_data = data,
+		.user_data_size = NE_NSM_USER_DATA_MAX,
+		.nonce = data,
+		.nonce_size = NE_NSM_NONCE_MAX,
+		.public_key = data,
+		.public_key_size = NE_NSM_PUBLIC_KEY_MAX,
+	};
+	uint8_t *document = NULL;
+	struct ne_error err = { 0 };
+	size_t size;
+
+	check_return(ne_nsm_attest(nsm, &nonce, &document, &size, &err), -E2BIG,
+		     &err, "a nonce of 513 bytes is too large");
+	check_return(ne_nsm_attest(nsm, &largest, &document, &size, &err), 0,
+		     &err, "what verifiers take is not");
+	free(document);
+}
+
+static void ask_something_else(int nsm)
+{
+	static const char expected[] = "\xa1\x65"
+				       "Error"
+				       "\x70"
+				       "InvalidOperation";
+	char response[NE_NSM_RESPONSE_MAX];
+	struct ne_error err = { 0 };
+	ssize_t size = ne_nsm_request(nsm, "\x69Yesterday", 10, response,
+				      sizeof(response), &err);
+
+	check(size == sizeof(expected) - 1 &&
+		      !memcmp(response, expected, sizeof(expected) - 1),
+	      "a request that nobody knows is an InvalidOperation");
+}
+
+/* --- Many at a time --------------------------------------------------------- */
+
+static void *ask_often(void *data)
+{
+	const int *nsm = data;
+	intptr_t wrong = 0;
+	uint8_t random[300];
+
+	for (int i = 0; i < 50; i++) {
+		wrong += ne_nsm_random(*nsm, random, sizeof(random), NULL) != 0;
+		wrong += ne_nsm_describe_pcr(*nsm, 3, NULL, NULL, NULL) != 0;
 	}
-	to[0] = 0x18;
-	to[1] = (uint8_t)index;
-	return 2;
+	return (void *)wrong;
 }
 
-/* The register in a response to DescribePCR or ExtendPCR. */
-static void take_pcr(const uint8_t *response, ssize_t size, uint8_t *pcr)
+static void ask_in_threads(int nsm)
 {
-	const uint8_t *data = memmem(response, (size_t)size,
-				     "\x64"
-				     "data"
-				     "\x58\x30",
-				     7);
+	pthread_t threads[8];
+	intptr_t wrong = 0;
+	void *result;
 
-	CHECK(data && data + 7 + PCR_SIZE <= response + size);
-	memcpy(pcr, data + 7, PCR_SIZE);
-}
-
-static void describe_pcr(unsigned int index, uint8_t *pcr)
-{
-	uint8_t request[32] = "\xa1\x6b"
-			      "DescribePCR"
-			      "\xa1\x65"
-			      "index";
-	uint8_t response[RESPONSE_MAX];
-	size_t size = 20 + write_index(request + 20, index);
-	ssize_t n;
-
-	do
-		n = ask(request, size, response);
-	while (n < 0 && errno == EINTR);
-	CHECK(n > 0);
-	take_pcr(response, n, pcr);
-}
-
-static void extend_pcr(unsigned int index, uint8_t byte, uint8_t *pcr)
-{
-	uint8_t request[48] = "\xa1\x69"
-			      "ExtendPCR"
-			      "\xa2\x65"
-			      "index";
-	uint8_t response[RESPONSE_MAX];
-	size_t size = 18 + write_index(request + 18, index);
-	ssize_t n;
-
-	memcpy(request + size,
-	       "\x64"
-	       "data"
-	       "\x41",
-	       6);
-	request[size + 6] = byte;
-	do
-		n = ask(request, size + 7, response);
-	while (n < 0 && errno == EINTR);
-	CHECK(n > 0);
-	take_pcr(response, n, pcr);
-}
-
-static void print_pcr(const uint8_t *pcr)
-{
-	for (size_t i = 0; i < PCR_SIZE; i++)
-		printf("%02x", pcr[i]);
-	putchar('\n');
-}
-
-static void check_describes(int fd)
-{
-	uint8_t response[RESPONSE_MAX];
-	ssize_t n = ask_fd(fd, TEXT(describe_nsm), response, sizeof(response));
-
-	CHECK(n > 13 && !memcmp(response,
-				"\xa1\x6b"
-				"DescribeNSM",
-				13));
-}
-
-static void check_attests(void)
-{
-	uint8_t response[RESPONSE_MAX];
-	ssize_t n = ask(TEXT(attestation), response);
-
-	CHECK(n > 1000 && !memcmp(response,
-				  "\xa1\x6b"
-				  "Attestation",
-				  13));
-}
-
-/* --- Cases --------------------------------------------------------------- */
-
-static void case_pcrs(const char *argument)
-{
-	uint8_t pcr[PCR_SIZE];
-
-	(void)argument;
-	open_device(O_RDWR);
-	for (unsigned int i = 0; i < 32; i++) {
-		describe_pcr(i, pcr);
-		printf("PCR%u=", i);
-		print_pcr(pcr);
+	for (int i = 0; i < 8; i++)
+		if (pthread_create(&threads[i], NULL, ask_often, &nsm))
+			abort();
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], &result);
+		wrong += (intptr_t)result;
 	}
+	check(wrong == 0, "eight threads share a descriptor");
 }
-
-static void case_module_id(const char *argument)
-{
-	uint8_t response[RESPONSE_MAX];
-	const uint8_t *id;
-	ssize_t n;
-
-	(void)argument;
-	open_device(O_RDWR);
-	n = ask(TEXT(describe_nsm), response);
-	CHECK(n > 0);
-	id = memmem(response, (size_t)n, "module_id\x78", 10);
-	CHECK(id && id + 11 + id[10] <= response + n);
-	printf("module_id=%.*s\n", id[10], id + 11);
-}
-
-static void case_all_ways_of_opening(const char *argument)
-{
-	char path[64];
-	struct stat st;
-	int fd;
-
-	(void)argument;
-	open_device(O_RDONLY | O_CLOEXEC);
-	check_describes(nsm);
-	check_attests();
-	open_device(O_RDWR);
-	check_describes(nsm);
-	open_device(O_WRONLY | O_NONBLOCK);
-	check_describes(nsm);
-	CHECK(fstat(nsm, &st) == 0 && (st.st_mode & 0777) == 0666);
-	CHECK_ERRNO(EEXIST, open("/dev/nsm", O_RDWR | O_CREAT | O_EXCL, 0600));
-	CHECK_ERRNO(ENOTDIR, open("/dev/nsm", O_RDONLY | O_DIRECTORY));
-	CHECK(chdir("/dev") == 0);
-	fd = openat(AT_FDCWD, "./nsm", O_RDWR);
-	CHECK(fd >= 0);
-	check_describes(fd);
-	/* By name it may be trapped, and then there are none of these. */
-	CHECK(open("/dev/nsm", O_PATH) >= 0);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", nsm);
-	fd = open(path, O_PATH);
-	CHECK(fd >= 0);
-	CHECK_ERRNO(EBADF, ask_fd(fd, TEXT(get_random), NULL, 0));
-}
-
-static void case_attestation(const char *argument)
-{
-	(void)argument;
-	open_device(O_RDWR);
-	check_attests();
-}
-
-/* Its mistakes as the kernel's driver has them, in its order. */
-static void case_errors_of_the_driver(const char *argument)
-{
-	uint8_t response[RESPONSE_MAX];
-	uint8_t *none =
-		mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t large[0x1001] = { 0 };
-	struct raw raw = { { (uintptr_t)none, 0x1001 },
-			   { (uintptr_t)none, RESPONSE_MAX } };
-
-	(void)argument;
-	open_device(O_RDWR);
-	CHECK(none != MAP_FAILED);
-	CHECK_ERRNO(EINVAL, ioctl(nsm, _IOWR(0x0a, 1, struct raw), &raw));
-	CHECK_ERRNO(EINVAL, ioctl(nsm, _IOWR(0x0a, 0, uint64_t), NULL));
-	CHECK_ERRNO(EINVAL, ioctl(nsm, _IO(0x0a, 0), none));
-	CHECK_ERRNO(EFAULT, ioctl(nsm, NSM_COMMAND, NULL));
-	CHECK_ERRNO(EFAULT, ioctl(nsm, NSM_COMMAND, none));
-	CHECK_ERRNO(EMSGSIZE, ioctl(nsm, NSM_COMMAND, &raw));
-	raw.request.size = UINT64_MAX;
-	CHECK_ERRNO(EMSGSIZE, ioctl(nsm, NSM_COMMAND, &raw));
-	CHECK_ERRNO(EFAULT, ask(none, 1, response));
-	CHECK_ERRNO(EFAULT, ask((void *)-1, 2, response));
-	CHECK_ERRNO(EFAULT, ask(TEXT(get_random), none));
-	CHECK_ERRNO(EFAULT, ask(TEXT(attestation), none));
-	CHECK_ERRNO(EMSGSIZE, ask(large, sizeof(large), response));
-	/* Others' commands are none of its business. */
-	CHECK(ioctl(nsm, FIONBIO, &(int){ 0 }) == 0);
-	CHECK_ERRNO(EBADF, ioctl(-1, NSM_COMMAND, &raw));
-	CHECK_ERRNO(ENOTTY,
-		    ioctl(open("/proc/self/exe", O_RDONLY), NSM_COMMAND, &raw));
-}
-
-static void case_errors_of_the_module(const char *argument)
-{
-	static const char invalid[] = "\xa1\x65"
-				      "Error"
-				      "\x70"
-				      "InvalidOperation";
-	uint8_t response[RESPONSE_MAX], request[0x1000] = { 0 };
-
-	(void)argument;
-	open_device(O_RDWR);
-	CHECK(ask(NULL, 0, response) == sizeof(invalid) - 1);
-	CHECK(!memcmp(response, invalid, sizeof(invalid) - 1));
-	CHECK(ask(request, sizeof(request), response) == sizeof(invalid) - 1);
-	CHECK(!memcmp(response, invalid, sizeof(invalid) - 1));
-}
-
-static void case_a_short_buffer_gets_the_start(const char *argument)
-{
-	uint8_t whole[RESPONSE_MAX], part[64];
-	struct raw raw = { { (uintptr_t)describe_nsm,
-			     sizeof(describe_nsm) - 1 },
-			   { (uintptr_t)part, 20 } };
-	struct raw before = raw;
-	ssize_t n;
-
-	(void)argument;
-	open_device(O_RDWR);
-	n = ask(TEXT(describe_nsm), whole);
-	CHECK(n > 60);
-	memset(part, 0x55, sizeof(part));
-	CHECK(ioctl(nsm, NSM_COMMAND, &raw) == 0);
-	CHECK(!memcmp(&raw, &before, sizeof(raw)));
-	CHECK(!memcmp(part, whole, 20) && part[20] == 0x55);
-	/* An attestation, too, and no buffer at all. */
-	CHECK(ask_fd(nsm, TEXT(attestation), part, 30) == 30);
-	CHECK(ask_fd(nsm, TEXT(attestation), NULL, 0) == 0);
-	/* Room that is said to be there, and needs not be. */
-	CHECK(ask_fd(nsm, TEXT(describe_nsm), whole, SIZE_MAX) == n);
-}
-
-/* Descriptors, wherever they have been. */
-
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, 0) == pid);
-	return status;
-}
-
-static void case_duplicates_and_children(const char *argument)
-{
-	pid_t pid;
-
-	(void)argument;
-	open_device(O_RDWR);
-	check_describes(dup(nsm));
-	check_describes(fcntl(nsm, F_DUPFD_CLOEXEC, 100));
-	pid = fork();
-	if (pid == 0) {
-		check_describes(nsm);
-		check_attests();
-		exit(0);
-	}
-	CHECK(wait_for(pid) == 0);
-	pid = fork();
-	if (pid == 0) {
-		char number[16];
-
-		snprintf(number, sizeof(number), "%d", nsm);
-		execl("/proc/self/exe", "nsm_client", "inherited", number,
-		      NULL);
-		exit(1);
-	}
-	CHECK(wait_for(pid) == 0);
-}
-
-static void case_inherited(const char *argument)
-{
-	check_describes(atoi(argument));
-}
-
-static void send_descriptor(int socket, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = control, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	CHECK(sendmsg(socket, &message, 0) == 1);
-}
-
-static int receive_descriptor(int socket)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof(control) };
-	int fd;
-
-	CHECK(recvmsg(socket, &message, 0) == 1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
-}
-
-static void case_passed_to_another_process(const char *argument)
-{
-	int pair[2];
-	pid_t pid;
-
-	(void)argument;
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	pid = fork();
-	if (pid == 0) {
-		nsm = receive_descriptor(pair[1]);
-		check_describes(nsm);
-		check_attests();
-		exit(0);
-	}
-	open_device(O_RDWR);
-	send_descriptor(pair[0], nsm);
-	close(nsm);
-	CHECK(wait_for(pid) == 0);
-}
-
-/* Threads. */
-
-static void *attest_often(void *data)
-{
-	for (int i = *(int *)data; i > 0; i--)
-		check_attests();
-	return NULL;
-}
-
-static void case_many_threads(const char *argument)
-{
-	int n = atoi(argument), times = 3;
-	pthread_t *threads = calloc((size_t)n, sizeof(*threads));
-	pthread_attr_t attributes;
-
-	open_device(O_RDWR);
-	CHECK(threads);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, 64 << 10);
-	for (int i = 0; i < n; i++)
-		CHECK(pthread_create(&threads[i], &attributes, attest_often,
-				     &times) == 0);
-	for (int i = 0; i < n; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
-}
-
-/* A quick request does not wait until others' documents are signed. */
-static void case_quick_ones_do_not_wait(const char *argument)
-{
-	pthread_t threads[32];
-	int times = 20;
-	struct timespec start, end;
-	double seconds;
-	uint8_t pcr[PCR_SIZE];
-
-	(void)argument;
-	open_device(O_RDWR);
-	for (int i = 0; i < 32; i++)
-		CHECK(pthread_create(&threads[i], NULL, attest_often, &times) ==
-		      0);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (int i = 0; i < 20; i++)
-		describe_pcr(0, pcr);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	for (int i = 0; i < 32; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
-	seconds = (double)(end.tv_sec - start.tv_sec) +
-		  (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-	/* 20 turns behind 32 documents are half a second and more. */
-	fprintf(stderr, "20 quick ones took %.1f ms\n", seconds * 1000);
-	CHECK(seconds < 0.4);
-}
-
-/* Signals. */
-
-static volatile sig_atomic_t alarms;
-
-static void on_alarm(int signal)
-{
-	(void)signal;
-	alarms = alarms + 1;
-}
-
-static void alarm_often(int flags, int microseconds)
-{
-	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = flags };
-	struct itimerval often = { { 0, microseconds }, { 0, microseconds } };
-
-	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
-	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
-}
-
-/* Each extends once, however often it is interrupted. */
-static void extend_under_fire(int flags)
-{
-	uint8_t quiet[PCR_SIZE], noisy[PCR_SIZE], after[PCR_SIZE];
-	struct itimerval none = { 0 };
-
-	open_device(O_RDWR);
-	for (int i = 0; i < 3000; i++)
-		extend_pcr(flags ? 20 : 22, (uint8_t)i, quiet);
-	alarm_often(flags, 50);
-	for (int i = 0; i < 3000; i++)
-		extend_pcr(flags ? 21 : 23, (uint8_t)i, noisy);
-	setitimer(ITIMER_REAL, &none, NULL);
-	fprintf(stderr, "%d signals\n", (int)alarms);
-	describe_pcr(flags ? 21 : 23, after);
-	CHECK(!memcmp(quiet, noisy, PCR_SIZE));
-	CHECK(!memcmp(after, noisy, PCR_SIZE));
-	CHECK(alarms > 100);
-}
-
-static void case_signals_during_extend(const char *argument)
-{
-	(void)argument;
-	extend_under_fire(SA_RESTART);
-	extend_under_fire(0);
-}
-
-/* Signals come more often than a signature takes. */
-static void case_signals_during_attestation(const char *argument)
-{
-	uint8_t response[RESPONSE_MAX];
-	struct itimerval none = { 0 };
-	int interrupted = 0;
-
-	(void)argument;
-	open_device(O_RDWR);
-	alarm_often(SA_RESTART, 200);
-	for (int i = 0; i < 20; i++)
-		check_attests();
-	alarm_often(0, 200);
-	for (int i = 0; i < 20;)
-		if (ask(TEXT(attestation), response) > 0)
-			i++;
-		else
-			interrupted += errno == EINTR;
-	setitimer(ITIMER_REAL, &none, NULL);
-	fprintf(stderr, "%d times EINTR\n", interrupted);
-	check_attests();
-}
-
-/* Killed in the middle of a request; the others go on. */
-static void case_killed_callers(const char *argument)
-{
-	(void)argument;
-	open_device(O_RDWR);
-	for (int i = 0; i < 30; i++) {
-		pid_t pid = fork();
-
-		if (pid == 0)
-			for (;;)
-				check_attests();
-		usleep(3000);
-		CHECK(kill(pid, SIGKILL) == 0);
-		CHECK(wait_for(pid) == SIGKILL);
-	}
-	check_attests();
-	check_describes(nsm);
-}
-
-static const struct {
-	const char *name;
-	void (*run)(const char *argument);
-} cases[] = {
-	{ "pcrs", case_pcrs },
-	{ "module_id", case_module_id },
-	{ "inherited", case_inherited },
-	{ "attestation", case_attestation },
-	{ "all_ways_of_opening", case_all_ways_of_opening },
-	{ "errors_of_the_driver", case_errors_of_the_driver },
-	{ "errors_of_the_module", case_errors_of_the_module },
-	{ "a_short_buffer_gets_the_start", case_a_short_buffer_gets_the_start },
-	{ "duplicates_and_children", case_duplicates_and_children },
-	{ "passed_to_another_process", case_passed_to_another_process },
-	{ "many_threads", case_many_threads },
-	{ "quick_ones_do_not_wait", case_quick_ones_do_not_wait },
-	{ "signals_during_extend", case_signals_during_extend },
-	{ "signals_during_attestation", case_signals_during_attestation },
-	{ "killed_callers", case_killed_callers },
-};
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]);
-	     i++)
-		if (strcmp(argv[1], cases[i].name) == 0) {
-			cases[i].run(argc > 2 ? argv[2] : "1");
-			return 0;
-		}
-	fprintf(stderr, "usage: nsm_client CASE [ARGUMENT]; cases:\n");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		fprintf(stderr, "\t%s\n", cases[i].name);
-	return 2;
+	struct ne_error err = { 0 };
+	int nsm;
+
+	if (argc != 3) {
+		fputs("usage: nsm_client PCR0 DOCUMENT\n", stderr);
+		return 2;
+	}
+	nsm = ne_nsm_open(NULL, &err);
+	if (nsm < 0) {
+		fprintf(stderr, "nsm_client: %s\n", err.text);
+		return 2;
+	}
+	describe(nsm);
+	check(pcr_is(nsm, 0, argv[1], true), "PCR 0 is that of the image");
+	refuse(nsm);
+	extend_and_lock(nsm);
+	lock_many(nsm);
+	get_random(nsm);
+	attest(nsm, argv[2]);
+	attest_too_much(nsm);
+	ask_something_else(nsm);
+	ask_in_threads(nsm);
+	close(nsm);
+	return failed;
 }
