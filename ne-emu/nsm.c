@@ -22,6 +22,7 @@ struct nsm_host {
 	struct workers *measurers;
 	enum { CLOSED, OPENING, SETTLED } authority;
 	struct work opening;
+	int opening_result;
 	struct ne_error opening_err;
 	LIST_HEAD(, enclave_nsm) wanting; /* the authority */
 };
@@ -81,7 +82,8 @@ static void open_authority(struct work *work)
 		(struct nsm_host *)((char *)work -
 				    offsetof(struct nsm_host, opening));
 
-	nsm_factory_open(host->factory, &host->opening_err);
+	host->opening_result =
+		nsm_factory_open(host->factory, &host->opening_err);
 }
 
 static void authority_opened(struct work *work)
@@ -92,7 +94,7 @@ static void authority_opened(struct work *work)
 	struct enclave_nsm *nsm;
 
 	host->authority = SETTLED;
-	if (host->opening_err.code)
+	if (host->opening_result)
 		log_warn("enclaves get no attestation documents: %s",
 			 host->opening_err.text);
 	while ((nsm = LIST_FIRST(&host->wanting))) {
@@ -112,8 +114,9 @@ static void start_opening(struct nsm_host *host)
 	r = workers_add(nsm_server_workers(host->server), &host->opening);
 	if (!r)
 		return;
-	ne_error_set(&host->opening_err, -r, "cannot start a thread: %s",
-		     ne_strerror(r));
+	host->opening_result = ne_error_set(&host->opening_err, -r,
+					    "cannot start a thread: %s",
+					    ne_strerror(r));
 	authority_opened(&host->opening);
 }
 
