@@ -128,6 +128,7 @@ static int pem_to_der(const struct blob *pem, uint8_t **der, size_t *size,
 {
 	cleanup_bio BIO *bio = BIO_new_mem_buf(pem->bytes, (int)pem->size);
 	cleanup_x509 X509 *certificate = NULL;
+	cleanup_free uint8_t *bytes = NULL;
 	unsigned char *end;
 	int length;
 
@@ -138,11 +139,14 @@ static int pem_to_der(const struct blob *pem, uint8_t **der, size_t *size,
 	length = i2d_X509(certificate, NULL);
 	if (length <= 0)
 		return bad_certificate(err);
-	*der = malloc((size_t)length);
-	if (!*der)
+	bytes = malloc((size_t)length);
+	if (!bytes)
 		return ne_error_set(err, ENOMEM, "out of memory");
-	end = *der;
-	*size = (size_t)i2d_X509(certificate, &end);
+	end = bytes;
+	if (i2d_X509(certificate, &end) != length)
+		return bad_certificate(err);
+	*der = take_ptr(&bytes);
+	*size = (size_t)length;
 	return 0;
 }
 
