@@ -30,13 +30,13 @@ static void squeeze(struct bytes *text)
 	text->data[kept] = '\0';
 }
 
-static int decode_text(struct bytes *decoded, const char *text,
-		       struct ne_error *err)
+/* -EINVAL: neither. No sentences: that is no failure here. */
+static int decode_text(struct bytes *decoded, const char *text)
 {
-	int ret = bytes_from_hex(decoded, text, err);
+	int ret = bytes_from_hex(decoded, text, NULL);
 
 	/* No document's base64 is hexadecimal: it begins with "hE" or "0oR". */
-	return ret == -EINVAL ? bytes_from_base64(decoded, text, err) : ret;
+	return ret == -EINVAL ? bytes_from_base64(decoded, text, NULL) : ret;
 }
 
 int document_decode(struct bytes *document, struct ne_error *err)
@@ -48,11 +48,12 @@ int document_decode(struct bytes *document, struct ne_error *err)
 	if (!is_text(document))
 		return 0;
 	squeeze(document);
-	ret = decode_text(&decoded, (const char *)document->data, err);
+	ret = decode_text(&decoded, (const char *)document->data);
 	if (ret == -EINVAL)
 		return 0;
 	if (ret)
-		return ret;
+		return ne_error_set(err, -ret, "cannot decode text: %s",
+				    ne_strerror(ret));
 	bytes_free(document);
 	*document = decoded;
 	return 0;

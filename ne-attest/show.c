@@ -44,14 +44,16 @@ static int show(const char *path, bool as_json)
 	cleanup_attestation struct ne_attestation *attestation = NULL;
 	cleanup_bytes struct bytes document = { 0 };
 	struct ne_error err = { 0 };
+	int ret;
 
 	if (document_read(&document, path, &err))
 		return report_failure(&err);
-	if (ne_attestation_parse(&attestation, document.data, document.size,
-				 &err)) {
+	ret = ne_attestation_parse(&attestation, document.data, document.size,
+				   &err);
+	if (ret) {
 		ne_error_prefix(&err, "%s", path);
 		report_failure(&err);
-		return err.code == EBADMSG ? EXIT_REFUSED : EXIT_TROUBLE;
+		return ret == -EBADMSG ? EXIT_REFUSED : EXIT_TROUBLE;
 	}
 	if (as_json)
 		return print_as_json(path, attestation);

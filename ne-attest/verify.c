@@ -20,7 +20,8 @@ struct outcome {
 	struct ne_attestation *attestation; /* NULL: it is none */
 	enum ne_attestation_check failed;
 	int64_t time;	     /* that it was verified at */
-	struct ne_error err; /* code is 0: it is verified */
+	int ret;	     /* 0: it is verified */
+	struct ne_error err; /* why it is not */
 };
 
 /* --- What each check came to ---------------------------------------------------- */
@@ -52,7 +53,7 @@ static const char *result_of(enum ne_attestation_check check,
 {
 	if (!is_asked(check, policy))
 		return "not asked";
-	if (!outcome->err.code || check < outcome->failed)
+	if (!outcome->ret || check < outcome->failed)
 		return "passed";
 	return check == outcome->failed ? "failed" : "not reached";
 }
@@ -90,7 +91,7 @@ static json_t *warnings_to_json(const struct outcome *outcome,
 {
 	json_t *json = json_array();
 
-	if (outcome->err.code)
+	if (outcome->ret)
 		return json;
 	if (no_code_expected(policy))
 		json_array_append_new(json, json_string(no_code));
@@ -114,11 +115,11 @@ static void print_for_people(const struct outcome *outcome,
 			     const struct ne_attestation_policy *policy)
 {
 	printf("%s: %s, at %s\n", outcome->path,
-	       outcome->err.code ? "REFUSED" : "verified",
+	       outcome->ret ? "REFUSED" : "verified",
 	       time_to_text(outcome->time).text);
 	print_checks(outcome, policy);
 	/* What was refused is not shown: somebody might rely on it. */
-	if (!outcome->err.code) {
+	if (!outcome->ret) {
 		putchar('\n');
 		document_print(outcome->attestation);
 	}
@@ -141,7 +142,7 @@ static json_t *checks_to_json(const struct outcome *outcome,
 static int print_for_programs(const struct outcome *outcome,
 			      const struct ne_attestation_policy *policy)
 {
-	bool is_verified = !outcome->err.code;
+	bool is_verified = !outcome->ret;
 	json_t *json = json_pack(
 		"{s:s, s:b, s:s?, s:s?, s:s, s:o, s:o, s:o}", "document",
 		outcome->path, "verified", (int)is_verified, "failed",
@@ -181,7 +182,7 @@ static int64_t time_of(const struct ne_attestation_policy *policy,
 static int report(const struct outcome *outcome,
 		  const struct verify_options *options)
 {
-	bool is_verified = !outcome->err.code;
+	bool is_verified = !outcome->ret;
 
 	if (!is_verified && (!options->as_json || options->quiet))
 		fprintf(stderr, "ne-attest: %s: refused (%s): %s\n",
@@ -201,22 +202,22 @@ static int report(const struct outcome *outcome,
 /* What cannot be decided must not look like a refusal. */
 static bool is_decided(const struct outcome *outcome)
 {
-	return !outcome->err.code || outcome->failed != NE_ATTESTATION_NO_CHECK;
+	return !outcome->ret || outcome->failed != NE_ATTESTATION_NO_CHECK;
 }
 
 static void judge(struct outcome *outcome, const struct bytes *document,
 		  const struct ne_attestation_policy *policy)
 {
-	if (ne_attestation_parse(&outcome->attestation, document->data,
-				 document->size, &outcome->err)) {
-		if (outcome->err.code == EBADMSG)
-			outcome->failed = NE_ATTESTATION_SYNTAX;
-		outcome->time = time_of(policy, NULL);
-		return;
-	}
+	outcome->ret = ne_attestation_parse(&outcome->attestation,
+					    document->data, document->size,
+					    &outcome->err);
 	outcome->time = time_of(policy, outcome->attestation);
-	ne_attestation_verify(outcome->attestation, policy, &outcome->failed,
-			      &outcome->err);
+	if (!outcome->ret)
+		outcome->ret = ne_attestation_verify(outcome->attestation,
+						     policy, &outcome->failed,
+						     &outcome->err);
+	else if (outcome->ret == -EBADMSG)
+		outcome->failed = NE_ATTESTATION_SYNTAX;
 }
 
 static int verify(const char *path, const struct verify_options *options)

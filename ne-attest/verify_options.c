@@ -225,7 +225,7 @@ static void finish_policy(struct verify_options *options)
 int verify_options_parse(struct verify_options *options, int argc, char **argv)
 {
 	struct ne_error err = { 0 };
-	int option;
+	int option, ret;
 
 	while ((option = getopt_long(argc, argv, "qh", long_options, NULL)) >=
 	       0) {
@@ -237,11 +237,11 @@ int verify_options_parse(struct verify_options *options, int argc, char **argv)
 			fputs("see ne-attest verify --help\n", stderr);
 			return EXIT_TROUBLE;
 		}
-		if (!parse_option(options, option, &err))
+		ret = parse_option(options, option, &err);
+		if (!ret)
 			continue;
-		return err.code == EINVAL
-			       ? report_usage("verify", "%s", err.text)
-			       : report_failure(&err);
+		return ret == -EINVAL ? report_usage("verify", "%s", err.text)
+				      : report_failure(&err);
 	}
 	if (optind == argc)
 		return report_usage("verify", "name a DOCUMENT");

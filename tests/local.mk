@@ -475,7 +475,18 @@ tests_unit_test_attestation_bits_SOURCES = \
 tests_unit_test_attestation_bits_CFLAGS = $(attestation_test_cflags)
 tests_unit_test_attestation_bits_LDADD = $(attestation_test_libs)
 tests_unit_test_attestation_bits_LDFLAGS = $(attestation_test_ldflags)
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_attestation
+tests_fuzz_fuzz_attestation_SOURCES = \
+	%D%/fuzz/fuzz_attestation.c $(attestation_test_sources)
+tests_fuzz_fuzz_attestation_CFLAGS = $(attestation_test_cflags) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_attestation_LDADD = ne-attest/libne-attest.la \
+	$(attestation_test_libs)
+tests_fuzz_fuzz_attestation_LDFLAGS = $(attestation_test_ldflags) -fsanitize=fuzzer
 endif
+endif
+NE_TESTS += %D%/system/ne-attest.sh
+EXTRA_DIST += %D%/system/ne-attest.sh
 
 # --- The NSM's clients -------------------------------------------------------
 if HAVE_CMOCKA
