@@ -80,3 +80,23 @@ dist_man_MANS += \
 	%D%/ne_nsm_open.3 \
 	%D%/ne_nsm_random.3 \
 	%D%/ne_nsm_request.3
+
+# Attestation documents
+dist_man_MANS += \
+	%D%/ne-attest.1 \
+	%D%/ne_attestation_aws_root.3 \
+	%D%/ne_attestation_cabundle.3 \
+	%D%/ne_attestation_cabundle_count.3 \
+	%D%/ne_attestation_certificate.3 \
+	%D%/ne_attestation_check_name.3 \
+	%D%/ne_attestation_digest.3 \
+	%D%/ne_attestation_free.3 \
+	%D%/ne_attestation_is_debug.3 \
+	%D%/ne_attestation_module_id.3 \
+	%D%/ne_attestation_nonce.3 \
+	%D%/ne_attestation_parse.3 \
+	%D%/ne_attestation_pcr.3 \
+	%D%/ne_attestation_public_key.3 \
+	%D%/ne_attestation_timestamp.3 \
+	%D%/ne_attestation_user_data.3 \
+	%D%/ne_attestation_verify.3
