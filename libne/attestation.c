@@ -42,7 +42,7 @@ static int malformed(struct ne_error *err, const char *what)
 	return ne_error_set(err, EBADMSG, "no attestation document: %s", what);
 }
 
-/* --- Bytes ---------------------------------------------------------------- */
+/* --- Bytes --------------------------------------------------------------- */
 
 /* What a byte string is called, and how large it may be. */
 struct bytes_rule {
@@ -73,7 +73,7 @@ static int read_bytes(struct cbor_in *in, const struct bytes_rule *rule,
 	return 0;
 }
 
-/* --- Fields that are not just bytes ---------------------------------------- */
+/* --- Fields that are not just bytes -------------------------------------- */
 
 static int read_module_id(struct ne_attestation *attestation,
 			  struct cbor_in *in, struct ne_error *err)
@@ -186,7 +186,7 @@ static int read_cabundle(struct ne_attestation *attestation, struct cbor_in *in,
 	return 0;
 }
 
-/* --- The payload ------------------------------------------------------------ */
+/* --- The payload --------------------------------------------------------- */
 
 /* Either read, or a byte string of min to max bytes at this offset. */
 struct field {
@@ -331,7 +331,7 @@ static int read_payload(struct ne_attestation *attestation,
 	return check_all_are_there(seen, err);
 }
 
-/* --- COSE ------------------------------------------------------------------- */
+/* --- COSE ---------------------------------------------------------------- */
 
 static bool header_is_es384(const struct ne_attestation_bytes *header)
 {
@@ -408,7 +408,7 @@ static int read_document(struct ne_attestation *attestation, struct cbor_in *in,
 	return read_payload(attestation, err);
 }
 
-/* --- The public face -------------------------------------------------------- */
+/* --- The public face ----------------------------------------------------- */
 
 void ne_attestation_free(struct ne_attestation *attestation)
 {

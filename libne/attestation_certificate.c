@@ -25,7 +25,7 @@
 
 #include "libne/cleanup.h"
 
-/* --- Authorities that stay decoded ----------------------------------------- */
+/* --- Authorities that stay decoded --------------------------------------- */
 
 /* Four for each of the parents whose documents come at the same time. */
 #define KEPT_AUTHORITIES 64
@@ -96,7 +96,7 @@ void chain_remember(const struct chain *chain,
 		keep(chain->certificates[i], &attestation->cabundle[i]);
 }
 
-/* --- Loading ---------------------------------------------------------------- */
+/* --- Loading ------------------------------------------------------------- */
 
 static X509 *decode(const struct ne_attestation_bytes *der)
 {
@@ -158,7 +158,7 @@ X509 *chain_leaf(const struct chain *chain)
 	return chain->certificates[chain->count - 1];
 }
 
-/* --- Words for them ----------------------------------------------------------- */
+/* --- Words for them ------------------------------------------------------ */
 
 struct certificate_text certificate_common_name(const X509_NAME *name)
 {

@@ -33,7 +33,7 @@
 #define SECURITY_LEVEL 2
 #define MIN_RSA_BITS 2048
 
-/* --- Order ------------------------------------------------------------------ */
+/* --- Order --------------------------------------------------------------- */
 
 static int check_order(const struct chain *chain, struct verdict *verdict)
 {
@@ -56,7 +56,7 @@ static int check_order(const struct chain *chain, struct verdict *verdict)
 	return 0;
 }
 
-/* --- Constraints ------------------------------------------------------------ */
+/* --- Constraints --------------------------------------------------------- */
 
 static bool extension_is_understood(X509_EXTENSION *extension)
 {
@@ -188,7 +188,7 @@ static int check_constraints(const struct chain *chain, unsigned int index,
 		       : check_authority(chain, index, verdict);
 }
 
-/* --- Key usage ---------------------------------------------------------------- */
+/* --- Key usage ----------------------------------------------------------- */
 
 /* Which are allowed; none if there is no such extension. */
 static uint32_t key_usage(X509 *certificate)
@@ -222,7 +222,7 @@ static int check_key_usage(const struct chain *chain, struct verdict *verdict)
 	return 0;
 }
 
-/* --- Signatures, and the rest of RFC 5280 --------------------------------------- */
+/* --- Signatures, and the rest of RFC 5280 -------------------------------- */
 
 /* What OpenSSL takes to judge a chain. */
 struct judge {
@@ -338,7 +338,7 @@ int chain_check(const struct chain *chain, struct verdict *verdict)
 	return ret;
 }
 
-/* --- Validity -------------------------------------------------------------------- */
+/* --- Validity ------------------------------------------------------------ */
 
 static bool to_seconds(const ASN1_TIME *time, int64_t *seconds)
 {

@@ -47,7 +47,7 @@ int verdict_openssl(struct verdict *verdict, const char *what);
 /* Did OpenSSL last fail because memory is short? */
 bool verdict_lacks_memory(void);
 
-/* --- attestation_certificate.c --------------------------------------------- */
+/* --- attestation_certificate.c ------------------------------------------- */
 
 /* The certificates of a document, decoded: root first, leaf last. */
 struct chain {
@@ -79,7 +79,7 @@ struct certificate_text certificate_common_name(const X509_NAME *name);
 /* Is it a key on this curve, as OpenSSL names curves? */
 bool certificate_key_is_on(const EVP_PKEY *key, const char *curve);
 
-/* --- attestation_chain.c ---------------------------------------------------- */
+/* --- attestation_chain.c ------------------------------------------------- */
 
 /* NE_ATTESTATION_ORDER, _CONSTRAINTS, _KEY_USAGE and _CHAIN. */
 int chain_check(const struct chain *chain, struct verdict *verdict);
@@ -87,7 +87,7 @@ int chain_check(const struct chain *chain, struct verdict *verdict);
 int chain_check_validity(const struct chain *chain, int64_t time,
 			 struct verdict *verdict);
 
-/* --- attestation_verify.c ---------------------------------------------------- */
+/* --- attestation_verify.c ------------------------------------------------ */
 
 struct utc_text {
 	char text[32];

@@ -55,7 +55,7 @@ const char *ne_attestation_check_name(enum ne_attestation_check check)
 	return checks[check].name;
 }
 
-/* --- Failing ---------------------------------------------------------------- */
+/* --- Failing ------------------------------------------------------------- */
 
 int verdict_refuse(struct verdict *verdict, enum ne_attestation_check check,
 		   const char *format, ...)
@@ -97,7 +97,7 @@ struct utc_text utc_describe(int64_t time)
 	return text;
 }
 
-/* --- Syntax that depends on the policy ---------------------------------------- */
+/* --- Syntax that depends on the policy ----------------------------------- */
 
 static int check_length(const char *name,
 			const struct ne_attestation_bytes *data,
@@ -126,7 +126,7 @@ static int check_lengths(const struct ne_attestation *attestation,
 	return ret;
 }
 
-/* --- The signature -------------------------------------------------------------- */
+/* --- The signature ------------------------------------------------------- */
 
 static void cleanup_md_ctxp(EVP_MD_CTX **context)
 {
@@ -188,6 +188,7 @@ static int check_signature(const struct ne_attestation *attestation,
 	struct der_signature signature;
 	uint8_t bytes[128];
 	struct cbor_out head = signed_head(attestation, bytes, sizeof(bytes));
+	int ret;
 
 	if (!key || !certificate_key_is_on(key, SN_secp384r1))
 		return verdict_refuse(
@@ -202,21 +203,20 @@ static int check_signature(const struct ne_attestation *attestation,
 	    EVP_DigestVerifyUpdate(context, attestation->payload.data,
 				   attestation->payload.size) != 1)
 		return verdict_openssl(verdict, "verify a signature");
-	if (EVP_DigestVerifyFinal(context, signature.bytes, signature.size) !=
-	    1)
-		return verdict_lacks_memory()
-			       ? verdict_openssl(verdict, "verify a signature")
-			       : verdict_refuse(
-					 verdict, NE_ATTESTATION_SIGNATURE,
-					 "the signature does not hold: the "
-					 "document was changed, or not signed "
-					 "by %s",
-					 chain_describe(chain, chain->count - 1)
-						 .text);
+	/* Negative: it could not be found out. */
+	ret = EVP_DigestVerifyFinal(context, signature.bytes, signature.size);
+	if (ret < 0)
+		return verdict_openssl(verdict, "verify a signature");
+	if (!ret)
+		return verdict_refuse(
+			verdict, NE_ATTESTATION_SIGNATURE,
+			"the signature does not hold: the document was "
+			"changed, or not signed by %s",
+			chain_describe(chain, chain->count - 1).text);
 	return 0;
 }
 
-/* --- The root --------------------------------------------------------------------- */
+/* --- The root ------------------------------------------------------------ */
 
 /* Of emulated roots, so that nobody takes them for AWS's. */
 static const char emulated[] = "emulated.nitro-enclaves";
@@ -304,7 +304,7 @@ static int check_root(const struct ne_attestation *attestation,
 	return 0;
 }
 
-/* --- Times ------------------------------------------------------------------------- */
+/* --- Times --------------------------------------------------------------- */
 
 static int64_t timestamp_in_seconds(const struct ne_attestation *attestation)
 {
@@ -349,7 +349,7 @@ static int check_age(const struct ne_attestation *attestation,
 	return 0;
 }
 
-/* --- Expectations ------------------------------------------------------------------- */
+/* --- Expectations -------------------------------------------------------- */
 
 static int wrong_pcr(const struct ne_attestation *attestation,
 		     unsigned int index, const struct ne_pcr *expected,
@@ -465,7 +465,7 @@ static int check_expectations(const struct ne_attestation *attestation,
 	return ret;
 }
 
-/* --- All of it ------------------------------------------------------------------------ */
+/* --- All of it ----------------------------------------------------------- */
 
 static int verify(const struct ne_attestation *attestation,
 		  const struct ne_attestation_policy *policy,

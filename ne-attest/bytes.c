@@ -32,7 +32,7 @@ static int allocate(struct bytes *bytes, size_t size, struct ne_error *err)
 	return 0;
 }
 
-/* --- Files ------------------------------------------------------------------ */
+/* --- Files --------------------------------------------------------------- */
 
 static int read_all(int fd, struct bytes *bytes)
 {
@@ -83,7 +83,7 @@ int bytes_read(struct bytes *bytes, const char *path, size_t max,
 	return 0;
 }
 
-/* --- Text ------------------------------------------------------------------- */
+/* --- Text ---------------------------------------------------------------- */
 
 int bytes_from_hex(struct bytes *bytes, const char *text, struct ne_error *err)
 {

@@ -30,7 +30,7 @@ static void cleanup_x509p(X509 **certificate)
 #define cleanup_bio __attribute__((cleanup(cleanup_biop)))
 #define cleanup_x509 __attribute__((cleanup(cleanup_x509p)))
 
-/* --- Roots ------------------------------------------------------------------ */
+/* --- Roots --------------------------------------------------------------- */
 
 static int out_of_memory(struct ne_error *err)
 {
@@ -138,7 +138,7 @@ void roots_free(struct roots *roots)
 	*roots = (struct roots){ 0 };
 }
 
-/* --- Public keys -------------------------------------------------------------- */
+/* --- Public keys --------------------------------------------------------- */
 
 static int decode_pem(struct bytes *key, const struct bytes *file)
 {
@@ -179,7 +179,7 @@ int public_key_read(struct bytes *key, const char *path, struct ne_error *err)
 	return ret;
 }
 
-/* --- Words ----------------------------------------------------------------------- */
+/* --- Words --------------------------------------------------------------- */
 
 static char *name_to_text(const X509_NAME *name)
 {

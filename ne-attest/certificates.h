@@ -11,7 +11,7 @@
 
 #include "ne-attest/bytes.h"
 
-/* --- Roots to trust --------------------------------------------------------- */
+/* --- Roots to trust ------------------------------------------------------ */
 
 struct roots {
 	struct ne_attestation_bytes *items; /* NULL: none were named */
@@ -25,7 +25,7 @@ struct roots {
 int roots_add(struct roots *roots, const char *name, struct ne_error *err);
 void roots_free(struct roots *roots);
 
-/* --- Public keys -------------------------------------------------------------- */
+/* --- Public keys --------------------------------------------------------- */
 
 /*
  * A file's content; of PEM, what is in its first block. 0, or a negative errno
@@ -33,7 +33,7 @@ void roots_free(struct roots *roots);
  */
 int public_key_read(struct bytes *key, const char *path, struct ne_error *err);
 
-/* --- Words ----------------------------------------------------------------------- */
+/* --- Words --------------------------------------------------------------- */
 
 struct certificate_words {
 	char *subject;

@@ -12,7 +12,7 @@
 #include "ne-attest/document.h"
 #include "ne-attest/times.h"
 
-/* --- The certificates, root first and leaf last ----------------------------- */
+/* --- The certificates, root first and leaf last -------------------------- */
 
 static unsigned int count_certificates(const struct ne_attestation *attestation)
 {
@@ -28,7 +28,7 @@ certificate_at(const struct ne_attestation *attestation, unsigned int index)
 	return authority ? authority : ne_attestation_certificate(attestation);
 }
 
-/* --- For people --------------------------------------------------------------- */
+/* --- For people ---------------------------------------------------------- */
 
 #define LABEL "%-13s"
 
@@ -144,7 +144,7 @@ void document_print(const struct ne_attestation *attestation)
 	print_certificates(attestation);
 }
 
-/* --- For programs ---------------------------------------------------------------- */
+/* --- For programs -------------------------------------------------------- */
 
 static json_t *bytes_to_json(const struct ne_attestation_bytes *bytes)
 {

@@ -24,7 +24,7 @@ struct outcome {
 	struct ne_error err; /* why it is not */
 };
 
-/* --- What each check came to ---------------------------------------------------- */
+/* --- What each check came to --------------------------------------------- */
 
 static bool is_asked(enum ne_attestation_check check,
 		     const struct ne_attestation_policy *policy)
@@ -58,7 +58,7 @@ static const char *result_of(enum ne_attestation_check check,
 	return check == outcome->failed ? "failed" : "not reached";
 }
 
-/* --- Warnings --------------------------------------------------------------------- */
+/* --- Warnings ------------------------------------------------------------ */
 
 /* PCR0 to 2 and 8 are about code, the others are not. */
 #define PCRS_OF_CODE 0x107
@@ -100,7 +100,7 @@ static json_t *warnings_to_json(const struct outcome *outcome,
 	return json;
 }
 
-/* --- For people ----------------------------------------------------------------------- */
+/* --- For people ---------------------------------------------------------- */
 
 static void print_checks(const struct outcome *outcome,
 			 const struct ne_attestation_policy *policy)
@@ -125,7 +125,7 @@ static void print_for_people(const struct outcome *outcome,
 	}
 }
 
-/* --- For programs ---------------------------------------------------------------------- */
+/* --- For programs -------------------------------------------------------- */
 
 static json_t *checks_to_json(const struct outcome *outcome,
 			      const struct ne_attestation_policy *policy)
@@ -167,7 +167,7 @@ static int print_for_programs(const struct outcome *outcome,
 	return is_verified ? EXIT_SUCCESS : EXIT_REFUSED;
 }
 
-/* --- One document ------------------------------------------------------------------------ */
+/* --- One document -------------------------------------------------------- */
 
 static int64_t time_of(const struct ne_attestation_policy *policy,
 		       const struct ne_attestation *attestation)

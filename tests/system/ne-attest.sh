@@ -67,7 +67,7 @@ bytes() {
 	/usr/bin/printf "$(echo "$1" | sed 's/../\\x&/g')"
 }
 
-# --- verify: the document ------------------------------------------------------
+# --- verify: the document --------------------------------------------------
 
 verify 0 "a real document is verified at its own time" doc
 says "it says so" "$out" '^doc: verified, at 2022-11-09T22:52:00Z$'
@@ -113,7 +113,7 @@ says "the others are verified" "$out" '^debug: verified'
 verify 2 "one that is missing is worse" nowhere broken doc
 says "the others are judged" "$out" '^doc: verified'
 
-# --- verify: how it comes --------------------------------------------------------
+# --- verify: how it comes --------------------------------------------------
 
 "$NE_ATTEST" verify --time document -q - <doc >"$out" 2>"$err"
 is "a document comes from standard input" $? 0
@@ -135,7 +135,7 @@ verify 0 "a tagged document is fine" -q tagged
 echo >>tagged
 verify 1 "something behind it is not" tagged
 
-# --- verify: roots -----------------------------------------------------------------
+# --- verify: roots ---------------------------------------------------------
 
 verify 0 "AWS's root may be named by file" -q --root root.pem doc
 verify 0 "AWS's root may be named" -q --root aws doc
@@ -148,7 +148,7 @@ verify 2 "a root that is none is an error" --root doc doc
 says "it says which" "$err" 'doc: no certificate, neither PEM nor DER'
 verify 2 "a root that is not there is an error" --root nowhere.pem doc
 
-# --- verify: expectations -----------------------------------------------------------
+# --- verify: expectations --------------------------------------------------
 
 verify 0 "registers are as expected" --pcr0 $pcr0 --pcr 1=$pcr1 --pcr15 "$zero" doc
 silent "who expects a measurement is not warned" "$err"
@@ -199,7 +199,7 @@ says "it is PCR4" "$err" 'PCR4 is 4554'
 verify 2 "a role is an ARN" --role app doc
 verify 2 "an instance id is one" --instance-id 04fd doc
 
-# --- verify: times -------------------------------------------------------------------
+# --- verify: times ---------------------------------------------------------
 
 at() {
 	status_=$1 title_=$2
@@ -226,7 +226,7 @@ for age in 0 '' m 1y 1mm -1 99999999999999999999; do
 	at 2 "'$age' is no age" --max-age "$age"
 done
 
-# --- verify: for programs ----------------------------------------------------------------
+# --- verify: for programs --------------------------------------------------
 
 if have python3; then
 	# json EXPRESSION: is true of the objects in $out
@@ -270,7 +270,7 @@ else
 	skip "JSON" "no python3"
 fi
 
-# --- show -----------------------------------------------------------------------------
+# --- show ------------------------------------------------------------------
 
 run_expect 0 "a document can be shown" "$NE_ATTEST" show broken
 says "it says that nothing is verified" "$out" '^broken: NOT VERIFIED'
@@ -281,7 +281,7 @@ run_expect 1 "what is no document cannot be shown" "$NE_ATTEST" show empty
 run_expect 2 "nor what is not there" "$NE_ATTEST" show nowhere
 run_expect 2 "show wants a document" "$NE_ATTEST" show
 
-# --- expect ------------------------------------------------------------------------------
+# --- expect ----------------------------------------------------------------
 
 head -c 5000 /dev/zero | tr '\000' k >kernel
 cp /bin/true init
@@ -318,7 +318,7 @@ run_expect 2 "expect wants an image" "$NE_ATTEST" expect
 run_expect 2 "which must be one" "$NE_ATTEST" expect doc
 run_expect 2 "a role is an ARN" "$NE_ATTEST" expect --role x image.eif
 
-# --- All of it ------------------------------------------------------------------------------
+# --- All of it -------------------------------------------------------------
 
 for command in verify show expect; do
 	run_expect 0 "$command has a help" "$NE_ATTEST" $command --help

@@ -22,7 +22,7 @@ void raw_set(struct raw *raw, const void *bytes, size_t size)
 	raw->size = size;
 }
 
-/* --- Documents ---------------------------------------------------------------- */
+/* --- Documents ----------------------------------------------------------- */
 
 static struct document_field *find(struct document *document, const char *name)
 {
@@ -208,7 +208,7 @@ void document_encode(struct document *document)
 		document->payload.size = 0;
 }
 
-/* --- Chains --------------------------------------------------------------------- */
+/* --- Chains -------------------------------------------------------------- */
 
 void chain_plan(struct made_chain *chain)
 {
@@ -389,7 +389,7 @@ struct ne_attestation_bytes chain_root_der(const struct made_chain *chain,
 	return (struct ne_attestation_bytes){ der, (size_t)size };
 }
 
-/* --- Files ------------------------------------------------------------------------ */
+/* --- Files --------------------------------------------------------------- */
 
 void vector_read(struct raw *raw, const char *name)
 {

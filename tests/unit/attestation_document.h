@@ -15,7 +15,7 @@
 
 #include <ne/attestation.h>
 
-/* --- Documents -------------------------------------------------------------- */
+/* --- Documents ----------------------------------------------------------- */
 
 /* CBOR, as it is. */
 struct raw {
@@ -72,7 +72,7 @@ void document_add(struct document *document, const char *name,
 /* Encodes and signs. */
 void document_encode(struct document *document);
 
-/* --- Chains ------------------------------------------------------------------- */
+/* --- Chains -------------------------------------------------------------- */
 
 #define CHAIN_MAX 20
 
@@ -117,7 +117,7 @@ void chain_into(const struct made_chain *chain, struct document *document);
 struct ne_attestation_bytes chain_root_der(const struct made_chain *chain,
 					   uint8_t der[1024]);
 
-/* --- Files -------------------------------------------------------------------- */
+/* --- Files --------------------------------------------------------------- */
 
 /* A file of tests/vectors; fails the test if it cannot be read. */
 void vector_read(struct raw *raw, const char *name);

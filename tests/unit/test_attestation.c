@@ -16,7 +16,7 @@
 #include "libne/cleanup.h"
 #include "tests/unit/attestation_document.h"
 
-/* --- Helpers ------------------------------------------------------------------ */
+/* --- Helpers ------------------------------------------------------------- */
 
 /* From memory that is just as large, so that a sanitizer sees more. */
 static int parse(const struct raw *raw, struct ne_attestation **attestation,
@@ -93,7 +93,7 @@ static void check_bytes(const struct ne_attestation_bytes *bytes,
 	assert_memory_equal(bytes->data, expected, bytes->size);
 }
 
-/* --- All is well ----------------------------------------------------------------- */
+/* --- All is well --------------------------------------------------------- */
 
 static void every_field_can_be_read(void **state)
 {
@@ -279,7 +279,7 @@ static void real_documents_are_read(void **state)
 	}
 }
 
-/* --- COSE ---------------------------------------------------------------------------- */
+/* --- COSE ---------------------------------------------------------------- */
 
 static void nothing_is_no_document(void **state)
 {
@@ -478,7 +478,7 @@ static void enormous_lengths_are_refused(void **state)
 	}
 }
 
-/* --- The payload ------------------------------------------------------------------------ */
+/* --- The payload --------------------------------------------------------- */
 
 static void a_payload_that_is_no_map_is_refused(void **state)
 {

@@ -20,7 +20,7 @@
 #include "libne/cleanup.h"
 #include "tests/unit/attestation_document.h"
 
-/* --- A chain, a document below it, and what to expect of it ------------------- */
+/* --- A chain, a document below it, and what to expect of it -------------- */
 
 struct test {
 	struct made_chain chain;
@@ -127,7 +127,7 @@ static void refuse(struct test *test, int code, enum ne_attestation_check check,
 #define REJECT(test, check, fragment) \
 	refuse(test, EKEYREJECTED, NE_ATTESTATION_##check, fragment)
 
-/* --- Real documents -------------------------------------------------------------- */
+/* --- Real documents ------------------------------------------------------ */
 
 #define VERACRUZ_TIME 1668034320
 
@@ -262,7 +262,7 @@ static void real_documents_have_what_is_expected(void **state)
 	forget(test);
 }
 
-/* --- Ours --------------------------------------------------------------------------- */
+/* --- Ours ---------------------------------------------------------------- */
 
 static void a_chain_like_nitro_s_is_accepted(void **state)
 {
@@ -331,7 +331,7 @@ static void one_of_several_roots_is_enough(void **state)
 	accept(test);
 }
 
-/* --- The signature -------------------------------------------------------------------- */
+/* --- The signature ------------------------------------------------------- */
 
 static void another_key_than_the_leaf_s_is_refused(void **state)
 {
@@ -399,7 +399,7 @@ static void a_leaf_without_a_p_384_key_is_refused(void **state)
 	}
 }
 
-/* --- The root ------------------------------------------------------------------------------ */
+/* --- The root ------------------------------------------------------------ */
 
 static void another_root_of_the_same_name_is_untrusted(void **state)
 {
@@ -484,7 +484,7 @@ static void a_policy_without_any_root_is_an_error(void **state)
 	forget(test);
 }
 
-/* --- The chain --------------------------------------------------------------------------- */
+/* --- The chain ----------------------------------------------------------- */
 
 static void swap(struct made_chain *chain, unsigned int a, unsigned int b)
 {
@@ -617,7 +617,7 @@ static void bytes_behind_a_certificate_are_refused(void **state)
 	refuse(test, EBADMSG, NE_ATTESTATION_SYNTAX, "(the leaf)");
 }
 
-/* --- Constraints -------------------------------------------------------------------------- */
+/* --- Constraints --------------------------------------------------------- */
 
 static void other_versions_than_3_are_refused(void **state)
 {
@@ -766,7 +766,7 @@ static void unsound_keys_are_refused(void **state)
 	}
 }
 
-/* --- Key usage -------------------------------------------------------------------------------- */
+/* --- Key usage ----------------------------------------------------------- */
 
 static void authorities_must_be_allowed_to_sign_certificates(void **state)
 {
@@ -798,7 +798,7 @@ static void the_leaf_must_be_allowed_to_sign_documents(void **state)
 	REJECT(test, KEY_USAGE, "the leaf (CN=leaf) may sign certificates");
 }
 
-/* --- Times ------------------------------------------------------------------------------------- */
+/* --- Times --------------------------------------------------------------- */
 
 static void every_certificate_must_be_valid(void **state)
 {
@@ -908,7 +908,7 @@ static void the_age_is_that_of_the_document(void **state)
 	forget(test);
 }
 
-/* --- Expectations -------------------------------------------------------------------------------- */
+/* --- Expectations -------------------------------------------------------- */
 
 static struct test *test_that_expects(unsigned int pcr, uint8_t value)
 {
@@ -1087,7 +1087,7 @@ static void large_data_must_be_allowed(void **state)
 	}
 }
 
-/* --- The rest ------------------------------------------------------------------------------------ */
+/* --- The rest ------------------------------------------------------------ */
 
 static void what_is_not_wanted_need_not_be_given(void **state)
 {

@@ -55,7 +55,7 @@ struct ne_attestation_bytes {
 	size_t size;
 };
 
-/* --- Reading -------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 /**
  * ne_attestation_parse() - read a document
@@ -90,7 +90,7 @@ int ne_attestation_parse(struct ne_attestation **attestation, const void *data,
  */
 void ne_attestation_free(struct ne_attestation *attestation);
 
-/* --- Looking into it: nothing of this is verified -------------------------- */
+/* --- Looking into it: nothing of this is verified ------------------------ */
 
 /**
  * ne_attestation_module_id() - the module that issued it
@@ -158,7 +158,7 @@ ne_attestation_user_data(const struct ne_attestation *attestation);
 const struct ne_attestation_bytes *
 ne_attestation_nonce(const struct ne_attestation *attestation);
 
-/* --- Verifying ------------------------------------------------------------ */
+/* --- Verifying ----------------------------------------------------------- */
 
 /**
  * enum ne_attestation_check - what is verified, in this order
