@@ -32,7 +32,7 @@ awk -v quote="'" '
 : >blocks
 # An enclave that a failing command leaves behind ends with the test.
 {
-	echo 'enclave=; trap "kill \$enclave 2>/dev/null" EXIT'
+	echo 'enclave=; trap "kill \$enclave 2>/dev/null || :" EXIT'
 	cat commands
 } >script
 status=0
