@@ -442,6 +442,45 @@ NE_TESTS += %D%/system/nsm-soak.sh %D%/system/attestation-doc.sh
 EXTRA_DIST += %D%/system/nsm-soak.sh %D%/system/attestation-doc.sh
 
 # --- The NSM: ways of reaching it --------------------------------------------
+if HAVE_CMOCKA
+nsm_face_tests = \
+	%D%/unit/test_workers \
+	%D%/unit/test_nsm_options \
+	%D%/unit/test_nsm_server \
+	%D%/unit/test_nsm_trap
+check_PROGRAMS += $(nsm_face_tests)
+NE_TESTS += $(nsm_face_tests)
+nsm_face_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -pthread
+nsm_face_libs = nsm-emu/libnsm-emu.la plumbing/libplumbing.la libne.la \
+	$(CMOCKA_LIBS)
+nsm_face_ldflags = $(AM_LDFLAGS) -static -pthread
+nsm_face_sources = %D%/unit/nsm_fixture.c %D%/unit/nsm_fixture.h \
+	%D%/unit/traced.c %D%/unit/traced.h
+tests_unit_test_workers_SOURCES = %D%/unit/test_workers.c \
+	%D%/unit/traced.c %D%/unit/traced.h
+tests_unit_test_workers_CFLAGS = $(nsm_face_cflags)
+tests_unit_test_workers_LDADD = plumbing/libplumbing.la libne.la $(CMOCKA_LIBS)
+tests_unit_test_workers_LDFLAGS = $(nsm_face_ldflags)
+tests_unit_test_nsm_options_CFLAGS = $(nsm_face_cflags)
+tests_unit_test_nsm_options_LDADD = $(nsm_face_libs)
+tests_unit_test_nsm_options_LDFLAGS = $(nsm_face_ldflags)
+tests_unit_test_nsm_server_SOURCES = \
+	%D%/unit/test_nsm_server.c $(nsm_face_sources)
+tests_unit_test_nsm_server_CFLAGS = $(nsm_face_cflags)
+tests_unit_test_nsm_server_LDADD = $(nsm_face_libs)
+tests_unit_test_nsm_server_LDFLAGS = $(nsm_face_ldflags)
+tests_unit_test_nsm_trap_SOURCES = \
+	%D%/unit/test_nsm_trap.c $(nsm_face_sources)
+tests_unit_test_nsm_trap_CFLAGS = $(nsm_face_cflags)
+tests_unit_test_nsm_trap_LDADD = $(nsm_face_libs)
+tests_unit_test_nsm_trap_LDFLAGS = $(nsm_face_ldflags)
+endif
+check_PROGRAMS += tests/system/nsm_bare
+tests_system_nsm_bare_SOURCES = %D%/system/nsm_bare.c
+tests_system_nsm_bare_CFLAGS = $(WARN_CFLAGS) -pthread
+tests_system_nsm_bare_LDFLAGS = -all-static -pthread
+NE_TESTS += %D%/system/nsm.sh
+EXTRA_DIST += %D%/system/nsm.sh %D%/system/nsm.py
 
 # --- Attestation documents ---------------------------------------------------
 EXTRA_DIST += %D%/vectors/README.md %D%/vectors/aws-nitro-root-g1.pem \
@@ -510,8 +549,62 @@ noinst_PROGRAMS += tests/fuzz/fuzz_nsm_response
 tests_fuzz_fuzz_nsm_response_SOURCES = %D%/fuzz/fuzz_nsm_response.c
 tests_fuzz_fuzz_nsm_response_LDADD = libne.la
 tests_fuzz_fuzz_nsm_response_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz_eif_signature tests/fuzz/fuzz_nsm_sign
+tests_fuzz_fuzz_eif_signature_SOURCES = %D%/fuzz/fuzz_eif_signature.c
+tests_fuzz_fuzz_eif_signature_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+tests_fuzz_fuzz_eif_signature_LDADD = libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_eif_signature_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+tests_fuzz_fuzz_nsm_sign_SOURCES = %D%/fuzz/fuzz_nsm_sign.c
+tests_fuzz_fuzz_nsm_sign_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -pthread
+tests_fuzz_fuzz_nsm_sign_LDADD = nsm-emu/libnsm-emu.la \
+	plumbing/libplumbing.la libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_nsm_sign_LDFLAGS = $(AM_LDFLAGS) -static -pthread -fsanitize=fuzzer
+
+# The same, and others, where calls fail. See fuzz/wrap.c.
+noinst_PROGRAMS += \
+	tests/fuzz/fuzz_attestation_failing \
+	tests/fuzz/fuzz_eif_failing \
+	tests/fuzz/fuzz_eif_signature_failing \
+	tests/fuzz/fuzz_nsm_request_failing \
+	tests/fuzz/fuzz_nsm_sign_failing
+wrap_sources = %D%/fuzz/wrap.c %D%/fuzz/wrap.h %D%/fuzz/fuzz.h
+wrap_cflags = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -pthread
+wrap_ldflags = $(AM_LDFLAGS) -static -pthread -fsanitize=fuzzer \
+	-Wl,@$(abs_top_srcdir)/%D%/fuzz/wrap.options
+wrap_depends = %D%/fuzz/wrap.options
+tests_fuzz_fuzz_attestation_failing_SOURCES = \
+	$(tests_fuzz_fuzz_attestation_SOURCES) $(wrap_sources)
+tests_fuzz_fuzz_attestation_failing_CFLAGS = \
+	$(wrap_cflags) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_attestation_failing_LDADD = $(tests_fuzz_fuzz_attestation_LDADD)
+tests_fuzz_fuzz_attestation_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_attestation_failing_DEPENDENCIES = $(wrap_depends)
+tests_fuzz_fuzz_eif_failing_SOURCES = %D%/fuzz/fuzz_eif.c $(wrap_sources)
+tests_fuzz_fuzz_eif_failing_CFLAGS = $(wrap_cflags)
+tests_fuzz_fuzz_eif_failing_LDADD = libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_eif_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_eif_failing_DEPENDENCIES = $(wrap_depends)
+tests_fuzz_fuzz_eif_signature_failing_SOURCES = \
+	$(tests_fuzz_fuzz_eif_signature_SOURCES) $(wrap_sources)
+tests_fuzz_fuzz_eif_signature_failing_CFLAGS = $(wrap_cflags)
+tests_fuzz_fuzz_eif_signature_failing_LDADD = libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_eif_signature_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_eif_signature_failing_DEPENDENCIES = $(wrap_depends)
+tests_fuzz_fuzz_nsm_request_failing_SOURCES = \
+	$(tests_fuzz_fuzz_nsm_request_SOURCES) $(wrap_sources)
+tests_fuzz_fuzz_nsm_request_failing_CFLAGS = $(wrap_cflags)
+tests_fuzz_fuzz_nsm_request_failing_LDADD = libne.la $(CRYPTO_LIBS)
+tests_fuzz_fuzz_nsm_request_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_nsm_request_failing_DEPENDENCIES = $(wrap_depends)
+tests_fuzz_fuzz_nsm_sign_failing_SOURCES = \
+	$(tests_fuzz_fuzz_nsm_sign_SOURCES) $(wrap_sources)
+tests_fuzz_fuzz_nsm_sign_failing_CFLAGS = $(wrap_cflags)
+tests_fuzz_fuzz_nsm_sign_failing_LDADD = $(tests_fuzz_fuzz_nsm_sign_LDADD)
+tests_fuzz_fuzz_nsm_sign_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_nsm_sign_failing_DEPENDENCIES = $(wrap_depends)
 endif
-EXTRA_DIST += %D%/fuzz/fuzz_nsm_response.seeds
+EXTRA_DIST += %D%/fuzz/fuzz_eif_signature.seeds %D%/fuzz/fuzz_nsm_response.seeds \
+	%D%/fuzz/fuzz_nsm_sign.seeds %D%/fuzz/wrap.options
 EXTRA_DIST += examples/nsm/Makefile examples/nsm/attest.c
 # Other people's programs around the NSM. The test builds them: nobody who only
 # builds this project needs their compilers.

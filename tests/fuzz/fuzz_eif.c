@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "libne/endian.h"
+#include "tests/fuzz/fuzz.h"
 
 enum { WHOLE, CHANGES, SIGNATURE, METADATA, MODES };
 
@@ -131,8 +132,12 @@ static void use(const struct image *image)
 	struct ne_error err = { 0 };
 	struct ne_eif *eif;
 	char *json;
+	int ret;
 
-	if (ne_eif_parse(&eif, image->bytes, image->size, &err)) {
+	fuzz_calls_may_fail();
+	ret = ne_eif_parse(&eif, image->bytes, image->size, &err);
+	fuzz_calls_succeed();
+	if (ret) {
 		if (!err.code || !*err.text)
 			abort();
 		return;
@@ -141,10 +146,12 @@ static void use(const struct image *image)
 	    !ne_eif_ramdisk(eif, 0))
 		abort();
 	sum = touch(eif);
+	fuzz_calls_may_fail();
 	ne_eif_check_crc(eif, &err);
 	ne_eif_measure(eif, &measurements, &err);
 	if (!ne_eif_metadata(eif, &json, &err))
 		free(json);
+	fuzz_calls_succeed();
 	ne_eif_close(eif);
 }
 
