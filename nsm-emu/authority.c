@@ -67,9 +67,14 @@ static int copy_options(struct nsm_authority *authority,
 	authority->random = options->random ? nsm_random_derive(options->random,
 								"authority")
 					    : nsm_random_new(NULL);
-	if (authority->region && authority->instance_id && authority->random)
-		return 0;
-	return ne_error_set(err, ENOMEM, "out of memory");
+	if (!authority->region || !authority->instance_id || !authority->random)
+		return ne_error_set(err, ENOMEM, "out of memory");
+	return hierarchy_check_names(
+		&(struct hierarchy_names){ .region = authority->region,
+					   .instance_id =
+						   authority->instance_id,
+					   .module_id = "" },
+		err);
 }
 
 static int open_top(struct nsm_authority *authority,

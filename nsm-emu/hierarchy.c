@@ -327,6 +327,28 @@ static void set_subject(struct certificate_description *d,
 	memcpy(d->subject, subject, sizeof(d->subject));
 }
 
+static int name_too_long(enum hierarchy_level level, struct ne_error *err)
+{
+	return ne_error_set(
+		err, EINVAL,
+		"the name of the %s certificate would be longer than %d characters; take a shorter region or instance id",
+		levels[level].name, CERTIFICATE_COMMON_NAME_MAX);
+}
+
+int hierarchy_check_names(const struct hierarchy_names *names,
+			  struct ne_error *err)
+{
+	char name[CERTIFICATE_COMMON_NAME_MAX + 1];
+	const struct chance chance = { 0 };
+	enum hierarchy_level level;
+
+	for (level = HIERARCHY_REGIONAL; level <= HIERARCHY_LEAF; level++)
+		if (common_name(level, names, &chance, name) >=
+		    (int)sizeof(name))
+			return name_too_long(level, err);
+	return 0;
+}
+
 static int certify(struct hierarchy_signer *made, enum hierarchy_level level,
 		   const struct hierarchy_names *names, struct chance *chance,
 		   const struct hierarchy_signer *issuer, struct ne_error *err)
@@ -349,10 +371,7 @@ static int certify(struct hierarchy_signer *made, enum hierarchy_level level,
 	};
 
 	if (common_name(level, names, chance, name) >= (int)sizeof(name))
-		return ne_error_set(
-			err, EINVAL,
-			"cannot make the %s certificate: its name would be longer than %d characters; take a shorter region or instance id",
-			shape->name, CERTIFICATE_COMMON_NAME_MAX);
+		return name_too_long(level, err);
 	set_subject(&d, level, name);
 	make_crl(chance, crl);
 	make_serial(chance->serial);
@@ -367,7 +386,7 @@ static int make(struct hierarchy_signer *made, enum hierarchy_level level,
 		const struct hierarchy_signer *issuer,
 		struct nsm_random *random, struct ne_error *err)
 {
-	struct chance chance;
+	struct chance chance = { 0 };
 	int r = nsm_key_new(&made->key, random, err);
 
 	if (r)

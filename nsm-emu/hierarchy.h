@@ -62,6 +62,10 @@ struct hierarchy_validity hierarchy_validity(enum hierarchy_level level,
 					     int64_t now,
 					     const struct nsm_random *random);
 
+/* Do they fit into certificates' names? 0, or -EINVAL. */
+int hierarchy_check_names(const struct hierarchy_names *names,
+			  struct ne_error *err);
+
 /*
  * Makes a key and a certificate; issuer is NULL for a root. For
  * hierarchy_signer_clear(). 0, -EINVAL (a name is too long), -EIO, -ENOMEM.

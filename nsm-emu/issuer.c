@@ -40,6 +40,8 @@
 struct pool {
 	X509 *certificates[POOL_MAX];
 	size_t n;
+	bool leaves_keys;    /* a key is to come from somewhere else */
+	bool has_locked_key; /* one with a password */
 	EVP_PKEY *pkey;
 	char *key_uri;
 };
@@ -177,16 +179,36 @@ static int take_key(struct pool *pool, const struct block *block,
 	return 0;
 }
 
+static bool is_key(const struct block *block)
+{
+	const char *name = block->name;
+	const size_t length = strlen(name), tail = strlen("PRIVATE KEY");
+
+	return length >= tail && !strcmp(name + length - tail, "PRIVATE KEY");
+}
+
+/* In PKCS #8's way, or in the one before that. */
+static bool is_locked(const struct block *block)
+{
+	return !strcmp(block->name, PEM_STRING_PKCS8) ||
+	       strstr(block->header, "ENCRYPTED");
+}
+
 /* Blocks of other kinds are passed over, as text between blocks is. */
 static int take_block(struct pool *pool, const struct block *block,
 		      const char *where, struct ne_error *err)
 {
 	if (!strcmp(block->name, PEM_STRING_X509))
 		return take_certificate(pool, block, where, err);
-	if (!strcmp(block->name, PEM_STRING_PKCS8INF))
-		return take_key(pool, block, where, err);
+	if (pool->leaves_keys)
+		return 0;
 	if (!strcmp(block->name, KEY_URI_BLOCK))
 		return take_uri(pool, block, where, err);
+	if (!is_key(block))
+		return 0;
+	if (!is_locked(block))
+		return take_key(pool, block, where, err);
+	pool->has_locked_key = true;
 	return 0;
 }
 
@@ -251,7 +273,7 @@ static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
 	return pkey;
 }
 
-static int open_key(EVP_PKEY **pkey, const char *uri, struct ne_error *err)
+static int open_uri(EVP_PKEY **pkey, const char *uri, struct ne_error *err)
 {
 	UI_METHOD *silent = UI_UTIL_wrap_read_pem_callback(no_password, 0);
 	OSSL_STORE_CTX *store = NULL;
@@ -266,7 +288,7 @@ static int open_key(EVP_PKEY **pkey, const char *uri, struct ne_error *err)
 	if (!*pkey)
 		return crypto_error(
 			err, EBADMSG,
-			"cannot open the key %s (it must be a private key without a password, or a URI for which OpenSSL has a provider)",
+			"cannot open the key %s; OpenSSL must have a provider for it, and must not need to ask for a password",
 			uri);
 	ERR_clear_error();
 	return 0;
@@ -482,6 +504,18 @@ static int build(struct issuer **issuer, struct pool *pool, const char *where,
 	return 0;
 }
 
+static int no_key(const struct pool *pool, const char *where,
+		  struct ne_error *err)
+{
+	if (pool->has_locked_key)
+		return ne_error_set(
+			err, EBADMSG,
+			"the key in %s has a password, and nobody is asked for one; take it off: openssl pkey -in %s -out PLAIN",
+			where, where);
+	return ne_error_set(err, EBADMSG, "%s has no private key in PEM in it",
+			    where);
+}
+
 int issuer_parse(struct issuer **issuer, const char *text, size_t size,
 		 const char *where, bool is_deterministic, struct ne_error *err)
 {
@@ -491,46 +525,61 @@ int issuer_parse(struct issuer **issuer, const char *text, size_t size,
 	if (r)
 		return r;
 	if (pool.key_uri && !pool.pkey)
-		r = open_key(&pool.pkey, pool.key_uri, err);
+		r = open_uri(&pool.pkey, pool.key_uri, err);
 	if (!r && !pool.pkey)
-		r = ne_error_set(err, EBADMSG, "%s is damaged: it has no key",
-				 where);
+		r = no_key(&pool, where, err);
 	return r ? r : build(issuer, &pool, where, is_deterministic, err);
 }
 
-/* Of a key that is in a file there is no need to remember where. */
-static int remember_uri(struct pool *pool, const char *key,
-			struct ne_error *err)
+static int parse_file(struct pool *pool, const char *path, struct ne_error *err)
 {
-	if (access(key, F_OK) == 0 || strncmp(key, "file:", 5) == 0)
-		return 0;
+	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	if (fd < 0)
+		return cannot_read(path, errno, err);
+	r = issuer_read_file(fd, path, &text, &size, err);
+	if (!r)
+		r = parse_pem(pool, text, size, path, err);
+	if (text)
+		OPENSSL_cleanse(text, size);
+	free(text);
+	return r;
+}
+
+static int open_key_file(struct pool *pool, const char *path,
+			 struct ne_error *err)
+{
+	cleanup_pool struct pool keys = { 0 };
+	int r = parse_file(&keys, path, err);
+
+	if (!r && !keys.pkey)
+		r = no_key(&keys, path, err);
+	pool->pkey = take_ptr(&keys.pkey);
+	return r;
+}
+
+/* What is no file is a URI, which is to be remembered. */
+static int open_key(struct pool *pool, const char *key, struct ne_error *err)
+{
+	if (access(key, F_OK) == 0 || !strchr(key, ':'))
+		return open_key_file(pool, key, err);
 	pool->key_uri = strdup(key);
-	return pool->key_uri ? 0 : ne_error_set(err, ENOMEM, "out of memory");
+	if (!pool->key_uri)
+		return ne_error_set(err, ENOMEM, "out of memory");
+	return open_uri(&pool->pkey, key, err);
 }
 
 int issuer_open(struct issuer **issuer, const char *certificates,
 		const char *key, bool is_deterministic, struct ne_error *err)
 {
-	cleanup_close int fd =
-		open(certificates, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	cleanup_pool struct pool pool = { 0 };
-	cleanup_free char *text = NULL;
-	size_t size;
-	int r;
+	cleanup_pool struct pool pool = { .leaves_keys = true };
+	int r = parse_file(&pool, certificates, err);
 
-	if (fd < 0)
-		return cannot_read(certificates, errno, err);
-	r = issuer_read_file(fd, certificates, &text, &size, err);
 	if (!r)
-		r = parse_pem(&pool, text, size, certificates, err);
-	if (r)
-		return r;
-	/* The key is the one that was named, whatever else is in the file. */
-	EVP_PKEY_free(take_ptr(&pool.pkey));
-	free(take_ptr(&pool.key_uri));
-	r = open_key(&pool.pkey, key, err);
-	if (!r)
-		r = remember_uri(&pool, key, err);
+		r = open_key(&pool, key, err);
 	return r ? r
 		 : build(issuer, &pool, certificates, is_deterministic, err);
 }

@@ -439,16 +439,13 @@ static void *ask(void *data)
 	return NULL;
 }
 
-static void everybody_has_a_valid_leaf_across_renewals(void **state)
+static void ask_at_once(struct nsm_identity *const *identities)
 {
-	cleanup_fixture struct fixture fixture = { 0 };
 	struct asker askers[THREADS];
 	atomic_llong clock = NOW;
 
-	(void)state;
-	begin(&fixture, NULL, MODULE_ID, 10);
 	for (size_t i = 0; i < THREADS; i++) {
-		askers[i] = (struct asker){ .identity = fixture.identity,
+		askers[i] = (struct asker){ .identity = identities[i],
 					    .clock = &clock };
 		assert_int_equal(pthread_create(&askers[i].thread, NULL, ask,
 						&askers[i]),
@@ -458,6 +455,35 @@ static void everybody_has_a_valid_leaf_across_renewals(void **state)
 		pthread_join(askers[i].thread, NULL);
 		assert_int_equal(askers[i].n_failed, 0);
 	}
+}
+
+static void everybody_has_a_valid_leaf_across_renewals(void **state)
+{
+	cleanup_fixture struct fixture fixture = { 0 };
+	struct nsm_identity *identities[THREADS];
+
+	(void)state;
+	begin(&fixture, NULL, MODULE_ID, 10);
+	for (size_t i = 0; i < THREADS; i++)
+		identities[i] = fixture.identity;
+	ask_at_once(identities);
+}
+
+static void so_has_everybody_who_shares_just_the_authority(void **state)
+{
+	cleanup_fixture struct fixture fixture = { 0 };
+	struct nsm_identity *identities[THREADS];
+
+	(void)state;
+	begin(&fixture, NULL, MODULE_ID, 10);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(nsm_identity_new(&identities[i],
+						  fixture.authority, MODULE_ID,
+						  10, NULL),
+				 0);
+	ask_at_once(identities);
+	for (size_t i = 0; i < THREADS; i++)
+		nsm_identity_unref(identities[i]);
 }
 
 int main(void)
@@ -478,6 +504,8 @@ int main(void)
 		cmocka_unit_test(the_last_leaf_serves_until_the_root_ends),
 		cmocka_unit_test(modules_share_an_authority_and_nothing_else),
 		cmocka_unit_test(everybody_has_a_valid_leaf_across_renewals),
+		cmocka_unit_test(
+			so_has_everybody_who_shares_just_the_authority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
