@@ -261,6 +261,21 @@ static bool prepare_judge(struct judge *judge, const struct chain *chain)
 	return X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
 }
 
+/* "No issuer found" is a poor reason when it is there. */
+static int better_reason(const struct chain *chain, unsigned int index,
+			 int error)
+{
+	int reason;
+
+	if (error != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY &&
+	    error != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT &&
+	    error != X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE)
+		return error;
+	reason = X509_check_issued(chain->certificates[index - 1],
+				   chain->certificates[index]);
+	return reason == X509_V_OK ? error : reason;
+}
+
 static int not_a_chain(const struct chain *chain, X509_STORE_CTX *context,
 		       struct verdict *verdict)
 {
@@ -273,13 +288,8 @@ static int not_a_chain(const struct chain *chain, X509_STORE_CTX *context,
 
 	if (error == X509_V_ERR_OUT_OF_MEM || verdict_lacks_memory())
 		return verdict_openssl(verdict, "verify certificates");
-	/* "No issuer found" is a poor reason when it is there. */
-	if (index && (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-		      error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
-		      error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE))
-		error = X509_check_issued(chain->certificates[index - 1],
-					  chain->certificates[index])
-				?: error;
+	if (index)
+		error = better_reason(chain, index, error);
 	if (error == X509_V_ERR_CERT_SIGNATURE_FAILURE && index)
 		return verdict_refuse(
 			verdict, NE_ATTESTATION_CHAIN,

@@ -185,7 +185,7 @@ static int check_signature(const struct ne_attestation *attestation,
 {
 	cleanup_md_ctx EVP_MD_CTX *context = EVP_MD_CTX_new();
 	EVP_PKEY *key = X509_get0_pubkey(chain_leaf(chain));
-	struct der_signature signature;
+	struct der_signature signature = { .size = 0 };
 	uint8_t bytes[128];
 	struct cbor_out head = signed_head(attestation, bytes, sizeof(bytes));
 	int ret;

@@ -292,6 +292,35 @@ static void add_other_extension(X509 *certificate, const struct plan *plan)
 	ASN1_OCTET_STRING_free(content);
 }
 
+/* Identifiers of keys: of any bytes, the issuer's in a sequence [0]. */
+static void add_key_identifiers(X509 *certificate, const struct plan *plan)
+{
+	if (plan->subject_key) {
+		ASN1_OCTET_STRING *key = ASN1_OCTET_STRING_new();
+
+		ASN1_OCTET_STRING_set(
+			key, (const unsigned char *)plan->subject_key, -1);
+		assert_int_equal(X509_add1_ext_i2d(certificate,
+						   NID_subject_key_identifier,
+						   key, 0, 0),
+				 1);
+		ASN1_OCTET_STRING_free(key);
+	}
+	if (plan->authority_key) {
+		AUTHORITY_KEYID *key = AUTHORITY_KEYID_new();
+
+		key->keyid = ASN1_OCTET_STRING_new();
+		ASN1_OCTET_STRING_set(
+			key->keyid, (const unsigned char *)plan->authority_key,
+			-1);
+		assert_int_equal(X509_add1_ext_i2d(certificate,
+						   NID_authority_key_identifier,
+						   key, 0, 0),
+				 1);
+		AUTHORITY_KEYID_free(key);
+	}
+}
+
 static void fill(X509 *certificate, const struct made_chain *chain,
 		 unsigned int index)
 {
@@ -311,6 +340,7 @@ static void fill(X509 *certificate, const struct made_chain *chain,
 	add_extension(certificate, NID_key_usage, plan->key_usage);
 	add_extension(certificate, NID_name_constraints,
 		      plan->name_constraints);
+	add_key_identifiers(certificate, plan);
 	add_other_extension(certificate, plan);
 }
 

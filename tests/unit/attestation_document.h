@@ -90,6 +90,8 @@ struct plan {
 	const char *extension_oid; /* with 05 00 in it */
 	bool extension_is_critical;
 	const char *name_constraints;
+	const char *subject_key;   /* identifier: text */
+	const char *authority_key; /* likewise */
 	int signer;	    /* index of another than the one before; -1 */
 	long version;	    /* from 1 */
 	int64_t not_before; /* seconds since 1970 */

@@ -553,6 +553,23 @@ static void a_certificate_signed_by_another_is_refused(void **state)
 	}
 }
 
+static void identifiers_of_keys_must_match_if_they_are_there(void **state)
+{
+	struct test *test = test_new();
+
+	(void)state;
+	test->chain.plans[2].subject_key = "zone";
+	test->chain.plans[3].authority_key = "zone";
+	test->chain.plans[3].subject_key = "instance";
+	accept(test);
+	test = test_new();
+	test->chain.plans[2].subject_key = "zone";
+	test->chain.plans[3].authority_key = "another zone";
+	REJECT(test, CHAIN,
+	       "the authority (CN=instance): authority and subject key "
+	       "identifier mismatch");
+}
+
 static void a_weak_digest_is_refused(void **state)
 {
 	struct test *test = test_new();
@@ -1197,6 +1214,8 @@ int main(void)
 		cmocka_unit_test(a_certificate_too_many_is_refused),
 		cmocka_unit_test(a_certificate_too_few_is_refused),
 		cmocka_unit_test(a_certificate_signed_by_another_is_refused),
+		cmocka_unit_test(
+			identifiers_of_keys_must_match_if_they_are_there),
 		cmocka_unit_test(a_weak_digest_is_refused),
 		cmocka_unit_test(name_constraints_are_heeded),
 		cmocka_unit_test(certificates_that_are_none_are_refused),
