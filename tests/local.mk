@@ -549,11 +549,18 @@ noinst_PROGRAMS += tests/fuzz/fuzz_nsm_response
 tests_fuzz_fuzz_nsm_response_SOURCES = %D%/fuzz/fuzz_nsm_response.c
 tests_fuzz_fuzz_nsm_response_LDADD = libne.la
 tests_fuzz_fuzz_nsm_response_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
-noinst_PROGRAMS += tests/fuzz/fuzz_eif_signature tests/fuzz/fuzz_nsm_sign
+noinst_PROGRAMS += \
+	tests/fuzz/fuzz_eif_signature \
+	tests/fuzz/fuzz_nsm_pki \
+	tests/fuzz/fuzz_nsm_sign
 tests_fuzz_fuzz_eif_signature_SOURCES = %D%/fuzz/fuzz_eif_signature.c
 tests_fuzz_fuzz_eif_signature_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 tests_fuzz_fuzz_eif_signature_LDADD = libne.la $(CRYPTO_LIBS)
 tests_fuzz_fuzz_eif_signature_LDFLAGS = $(AM_LDFLAGS) -static -fsanitize=fuzzer
+tests_fuzz_fuzz_nsm_pki_SOURCES = %D%/fuzz/fuzz_nsm_pki.c
+tests_fuzz_fuzz_nsm_pki_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -pthread
+tests_fuzz_fuzz_nsm_pki_LDADD = $(tests_fuzz_fuzz_nsm_sign_LDADD)
+tests_fuzz_fuzz_nsm_pki_LDFLAGS = $(AM_LDFLAGS) -static -pthread -fsanitize=fuzzer
 tests_fuzz_fuzz_nsm_sign_SOURCES = %D%/fuzz/fuzz_nsm_sign.c
 tests_fuzz_fuzz_nsm_sign_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) -pthread
 tests_fuzz_fuzz_nsm_sign_LDADD = nsm-emu/libnsm-emu.la \
@@ -565,6 +572,7 @@ noinst_PROGRAMS += \
 	tests/fuzz/fuzz_attestation_failing \
 	tests/fuzz/fuzz_eif_failing \
 	tests/fuzz/fuzz_eif_signature_failing \
+	tests/fuzz/fuzz_nsm_pki_failing \
 	tests/fuzz/fuzz_nsm_request_failing \
 	tests/fuzz/fuzz_nsm_sign_failing
 wrap_sources = %D%/fuzz/wrap.c %D%/fuzz/wrap.h %D%/fuzz/fuzz.h
@@ -590,6 +598,12 @@ tests_fuzz_fuzz_eif_signature_failing_CFLAGS = $(wrap_cflags)
 tests_fuzz_fuzz_eif_signature_failing_LDADD = libne.la $(CRYPTO_LIBS)
 tests_fuzz_fuzz_eif_signature_failing_LDFLAGS = $(wrap_ldflags)
 EXTRA_tests_fuzz_fuzz_eif_signature_failing_DEPENDENCIES = $(wrap_depends)
+tests_fuzz_fuzz_nsm_pki_failing_SOURCES = \
+	$(tests_fuzz_fuzz_nsm_pki_SOURCES) $(wrap_sources)
+tests_fuzz_fuzz_nsm_pki_failing_CFLAGS = $(wrap_cflags)
+tests_fuzz_fuzz_nsm_pki_failing_LDADD = $(tests_fuzz_fuzz_nsm_pki_LDADD)
+tests_fuzz_fuzz_nsm_pki_failing_LDFLAGS = $(wrap_ldflags)
+EXTRA_tests_fuzz_fuzz_nsm_pki_failing_DEPENDENCIES = $(wrap_depends)
 tests_fuzz_fuzz_nsm_request_failing_SOURCES = \
 	$(tests_fuzz_fuzz_nsm_request_SOURCES) $(wrap_sources)
 tests_fuzz_fuzz_nsm_request_failing_CFLAGS = $(wrap_cflags)
@@ -604,7 +618,8 @@ tests_fuzz_fuzz_nsm_sign_failing_LDFLAGS = $(wrap_ldflags)
 EXTRA_tests_fuzz_fuzz_nsm_sign_failing_DEPENDENCIES = $(wrap_depends)
 endif
 EXTRA_DIST += %D%/fuzz/fuzz_eif_signature.seeds %D%/fuzz/fuzz_nsm_response.seeds \
-	%D%/fuzz/fuzz_nsm_sign.seeds %D%/fuzz/wrap.options
+	%D%/fuzz/fuzz_nsm_pki.seeds %D%/fuzz/fuzz_nsm_sign.seeds \
+	%D%/fuzz/wrap.options
 EXTRA_DIST += examples/nsm/Makefile examples/nsm/attest.c
 # Other people's programs around the NSM. The test builds them: nobody who only
 # builds this project needs their compilers.

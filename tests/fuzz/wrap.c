@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes allocations and calls of OpenSSL fail.
+ * Makes allocations, calls of OpenSSL and of the kernel fail.
  *
  * Theory of operation
  *
@@ -33,6 +33,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/bn.h>
@@ -154,17 +157,20 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
 
 /* --- Memory and threads ------------------------------------------------------- */
 
-/* name(parameters), called with arguments, fails with this value. */
-#define WRAP(type, name, parameters, arguments, failure) \
-	type __real_##name parameters;                   \
-	type __wrap_##name parameters;                   \
-	type __wrap_##name parameters                    \
-	{                                                \
-		if (!fails())                            \
-			return __real_##name arguments;  \
-		errno = ENOMEM;                          \
-		return failure;                          \
+/* name(parameters), called with arguments, fails with this value and errno. */
+#define WRAP_ERRNO(type, name, parameters, arguments, failure, error) \
+	type __real_##name parameters;                                \
+	type __wrap_##name parameters;                                \
+	type __wrap_##name parameters                                 \
+	{                                                             \
+		if (!fails())                                         \
+			return __real_##name arguments;               \
+		errno = error;                                        \
+		return failure;                                       \
 	}
+
+#define WRAP(type, name, parameters, arguments, failure) \
+	WRAP_ERRNO(type, name, parameters, arguments, failure, ENOMEM)
 
 WRAP(void *, malloc, (size_t size), (size), NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
@@ -420,6 +426,15 @@ WRAP(int, OPENSSL_sk_push, (OPENSSL_STACK * stack, const void *element),
 
 /* --- Files -------------------------------------------------------------------- */
 
+WRAP_ERRNO(int, mkostemp, (char *name, int flags), (name, flags), -1, ENOSPC)
+WRAP_ERRNO(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
+WRAP_ERRNO(int, flock, (int fd, int operation), (fd, operation), -1, ENOLCK)
+WRAP_ERRNO(int, fsync, (int fd), (fd), -1, EIO)
+WRAP_ERRNO(int, rename, (const char *from, const char *to), (from, to), -1, EIO)
+WRAP_ERRNO(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size), -1,
+	   EIO)
+WRAP_ERRNO(ssize_t, write, (int fd, const void *from, size_t size),
+	   (fd, from, size), -1, ENOSPC)
 WRAP(BIO *, BIO_new, (const BIO_METHOD *method), (method), NULL)
 WRAP(BIO *, BIO_new_mem_buf, (const void *bytes, int size), (bytes, size), NULL)
 WRAP(int, PEM_read_bio,
