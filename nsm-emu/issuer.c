@@ -92,6 +92,7 @@ int issuer_read_file(int fd, const char *where, char **text, size_t *size,
 {
 	cleanup_free char *bytes = malloc(ISSUER_FILE_MAX + 1);
 	struct stat st;
+	size_t used;
 	int r;
 
 	if (!bytes)
@@ -101,15 +102,16 @@ int issuer_read_file(int fd, const char *where, char **text, size_t *size,
 	if (!S_ISREG(st.st_mode))
 		return ne_error_set(err, EINVAL, "%s is no regular file",
 				    where);
-	r = read_all(fd, bytes, ISSUER_FILE_MAX + 1, size);
+	r = read_all(fd, bytes, ISSUER_FILE_MAX + 1, &used);
 	if (r)
 		return cannot_read(where, -r, err);
-	if (*size > ISSUER_FILE_MAX)
+	if (used > ISSUER_FILE_MAX)
 		return ne_error_set(
 			err, EFBIG,
 			"%s is longer than %d bytes: no file of certificates",
 			where, ISSUER_FILE_MAX);
 	*text = take_ptr(&bytes);
+	*size = used;
 	return 0;
 }
 

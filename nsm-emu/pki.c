@@ -176,10 +176,12 @@ int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 /* For its owner, whatever his umask is. One that is there stays as it is. */
 static int make_folder(const char *path, struct ne_error *err)
 {
-	if (mkdir(path, 0700) == 0)
-		return fchmodat(AT_FDCWD, path, 0700, 0) ? -errno : 0;
-	if (errno == EEXIST || errno == EISDIR)
+	if (mkdir(path, 0700) == 0) {
+		if (fchmodat(AT_FDCWD, path, 0700, 0) == 0)
+			return 0;
+	} else if (errno == EEXIST || errno == EISDIR) {
 		return 0;
+	}
 	return ne_error_set(err, errno, "cannot make the folder %s: %s", path,
 			    ne_strerror(errno));
 }
@@ -420,13 +422,13 @@ static int check_none(int fd, const char *folder, struct ne_error *err)
 }
 
 /* So that the root that is there now is set aside, and not an older one. */
-static int republish(const char *folder)
+static int republish(const char *folder, struct ne_error *err)
 {
 	cleanup_issuer struct issuer *issuer = NULL;
 
 	if (pki_load(&issuer, folder, false, NULL))
 		return 0; /* whatever is wrong with it, it shall go */
-	return publish_root(issuer, folder, NULL, NULL);
+	return publish_root(issuer, folder, NULL, err);
 }
 
 int pki_store(const struct issuer *issuer, const char *folder,
@@ -446,7 +448,7 @@ int pki_store(const struct issuer *issuer, const char *folder,
 	if (mode == PKI_NEW)
 		r = check_none(fd, folder, err);
 	else
-		r = republish(folder);
+		r = republish(folder, err);
 	return r ? r : write_authority(issuer, fd, folder, old_root, err);
 }
 
@@ -459,7 +461,7 @@ static void repair_root(const char *folder)
 	cleanup_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int lock = fd < 0 ? -1 : lock_folder(fd, folder, NULL);
 
-	if (lock >= 0 && !republish(folder))
+	if (lock >= 0 && !republish(folder, NULL))
 		fsync(fd);
 }
 
