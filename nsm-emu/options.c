@@ -101,19 +101,28 @@ static bool take_offset(const char **at, int *offset)
 	return true;
 }
 
+/* There is no 31st of April, nor a month 13. */
+static bool is_date(const struct tm *tm)
+{
+	struct tm day = { .tm_year = tm->tm_year,
+			  .tm_mon = tm->tm_mon,
+			  .tm_mday = tm->tm_mday };
+
+	timegm(&day);
+	return day.tm_mon == tm->tm_mon && day.tm_mday == tm->tm_mday;
+}
+
 static bool parse_rfc3339(const char *text, int64_t *seconds, int *milliseconds)
 {
-	struct tm tm = { 0 }, normal;
+	struct tm tm = { 0 };
 	int offset;
 
 	if (!take_date_time(&text, &tm) ||
 	    !take_fraction(&text, milliseconds) ||
-	    !take_offset(&text, &offset) || *text)
+	    !take_offset(&text, &offset) || *text || !is_date(&tm))
 		return false;
-	normal = tm;
-	*seconds = timegm(&normal) - offset;
-	/* There is no 31st of April; a leap second is the next one's first. */
-	return normal.tm_mday == tm.tm_mday || tm.tm_sec == 60;
+	*seconds = timegm(&tm) - offset;
+	return true;
 }
 
 static bool parse_seconds(const char *text, int64_t *seconds)

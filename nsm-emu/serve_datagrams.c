@@ -13,13 +13,19 @@
  * hand; what he sends beyond that is lost, since to leave it in the socket
  * would stop all others. That happens only when there are very many requests
  * in hand of all senders together: then all wait, in the kernel.
+ *
+ * Answers that are not read yet take room in our socket's send buffer, which
+ * all senders share. So who asks several things at once gets the next answer
+ * only while little of it is taken; one answer at a time everybody gets.
  */
 #include "nsm-emu/serve.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -35,6 +41,8 @@
 /* Requests in hand: of a sender, and of all. */
 #define SENDER_MOST 64
 #define MOST 4096
+/* What answers for the impatient may take of the send buffer. */
+#define BUFFER_SHARE 4
 /* How often an answer is tried again, and for how long. */
 #define RETRY_MS 10
 #define PATIENCE_MS 10000
@@ -56,6 +64,7 @@ struct sender {
 	bool busy;   /* with the server */
 	bool asking; /* right now, inside nsm_server_request() */
 	bool gone;
+	bool answered; /* once at least */
 	unsigned int n_requests;
 	STAILQ_HEAD(, request) requests;
 	/* What could not be sent, since when. */
@@ -69,6 +78,7 @@ struct datagrams {
 	struct nsm_server *server;
 	struct nsm_module *module;
 	int fd;
+	int buffer; /* bytes that it may have unread */
 	struct loop_source *source;
 	struct loop_source *retry;
 	bool full; /* nothing is read now */
@@ -197,6 +207,7 @@ static bool answer(struct nsm_job *job, const uint8_t *response, size_t size)
 	sender->n_requests--;
 	sender->all->n_requests--;
 	sender->gone = !delivered && size > 0;
+	sender->answered = true;
 	if (!sender->asking)
 		go_on(sender);
 	return delivered;
@@ -230,17 +241,44 @@ static void ask_next(struct sender *sender)
 	ask(sender, request->bytes, request->size);
 }
 
+static bool has_room(const struct datagrams *all)
+{
+	int unread;
+
+	return ioctl(all->fd, SIOCOUTQ, &unread) ||
+	       unread < all->buffer / BUFFER_SHARE;
+}
+
 /* With the next request, if it is time; or not at all, if there is none. */
 static void go_on(struct sender *sender)
 {
 	struct datagrams *all = sender->all;
 
 	while (!sender->busy && !sender->gone && !sender->unsent &&
-	       !STAILQ_EMPTY(&sender->requests))
+	       !STAILQ_EMPTY(&sender->requests)) {
+		if (sender->answered && !has_room(all)) {
+			retry_later(all);
+			return;
+		}
 		ask_next(sender);
+	}
 	if (!sender->busy && !sender->unsent)
 		free_sender(sender);
 	watch(all);
+}
+
+/* False: still not. */
+static bool send_unsent(struct sender *sender, uint64_t now)
+{
+	bool sent;
+
+	sender->gone = !send_answer(sender, sender->unsent, sender->unsent_size,
+				    &sent) ||
+		       (!sent && now - sender->unsent_since > PATIENCE_MS);
+	if (!sent && !sender->gone)
+		return false;
+	free(take_ptr(&sender->unsent));
+	return true;
 }
 
 static void try_again(uint32_t events, void *data)
@@ -252,21 +290,11 @@ static void try_again(uint32_t events, void *data)
 	(void)events;
 	all->retry = NULL;
 	for (sender = LIST_FIRST(&all->list); sender; sender = next) {
-		bool sent;
-
 		next = LIST_NEXT(sender, link);
-		if (!sender->unsent)
-			continue;
-		if (!send_answer(sender, sender->unsent, sender->unsent_size,
-				 &sent) ||
-		    (!sent && now - sender->unsent_since > PATIENCE_MS))
-			sender->gone = true;
-		if (!sent && !sender->gone) {
+		if (sender->unsent && !send_unsent(sender, now))
 			retry_later(all);
-			continue;
-		}
-		free(take_ptr(&sender->unsent));
-		go_on(sender);
+		else if (!sender->busy)
+			go_on(sender);
 	}
 }
 
@@ -313,7 +341,8 @@ static void take_request(struct datagrams *all,
 	sender = find_sender(all, address, address_size);
 	if (!sender)
 		return;
-	if (sender->busy || sender->unsent) {
+	if (sender->busy || sender->unsent ||
+	    !STAILQ_EMPTY(&sender->requests)) {
 		keep_request(sender, request, size);
 		return;
 	}
@@ -352,6 +381,8 @@ struct datagrams *datagrams_new(struct loop *loop, struct nsm_server *server,
 				struct nsm_module *module, int fd)
 {
 	struct datagrams *all = calloc(1, sizeof(*all));
+	const int most = 16 << 20;
+	socklen_t size = sizeof(all->buffer);
 
 	if (!all)
 		return NULL;
@@ -359,6 +390,9 @@ struct datagrams *datagrams_new(struct loop *loop, struct nsm_server *server,
 	all->server = server;
 	all->module = module;
 	all->fd = fd;
+	/* As much as is allowed; the kernel then says how much that is. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof(most));
+	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &all->buffer, &size);
 	all->source = loop_add(loop, fd, EPOLLIN, ready, all);
 	if (!all->source) {
 		free(all);

@@ -74,7 +74,7 @@ struct nsm_trap {
 	struct asked_list signing[BUCKETS]; /* by the caller's thread id */
 	/* Requests answered at once so far: they may have changed things. */
 	uint64_t answered;
-	/* Guards asked.call of those in signing. */
+	/* Guards call and dropped of those in signing. */
 	pthread_mutex_t lock;
 	/* Here, since only one is looked at at a time. */
 	uint8_t request[NSM_REQUEST_MAX];
@@ -91,6 +91,7 @@ struct asked {
 	/* When it is being signed: what was asked, and when. */
 	uint8_t *request;
 	uint64_t answered;
+	bool dropped; /* nobody waited for it when its turn came */
 };
 
 static struct asked *asked_of(struct nsm_job *job)
@@ -147,12 +148,12 @@ static bool answer(struct nsm_job *job, const uint8_t *response, size_t size)
 static bool is_waiting(struct nsm_job *job)
 {
 	struct asked *asked = asked_of(job);
-	bool waiting;
+	bool dropped;
 
 	pthread_mutex_lock(&asked->face->lock);
-	waiting = trap_is_waiting(asked->call);
+	dropped = asked->dropped = !trap_is_waiting(asked->call);
 	pthread_mutex_unlock(&asked->face->lock);
-	return waiting;
+	return !dropped;
 }
 
 /* --- Requests ------------------------------------------------------------ */
@@ -211,13 +212,18 @@ static bool adopt_former(struct nsm_trap *face, struct asked *asked)
 {
 	struct asked *former = find_former(face, asked->call);
 	struct trap_call *call;
+	bool dropped;
 
 	if (!former || !is_same(former, asked))
 		return false;
 	pthread_mutex_lock(&face->lock);
+	dropped = former->dropped;
 	call = former->call;
-	former->call = asked->call;
+	if (!dropped)
+		former->call = asked->call;
 	pthread_mutex_unlock(&face->lock);
+	if (dropped)
+		return false;
 	asked->call = call;
 	fail(asked, EINTR);
 	return true;

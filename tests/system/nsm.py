@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client of the NSM in Python, by fcntl and by sockets.
+
+    nsm.py CASE [ARGUMENT]...
+
+Ends with status 0 if what the case is named for holds. Documents are only
+looked at from outside; ne-attest and others verify them.
+"""
+import ctypes
+import errno
+import fcntl
+import os
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+
+NSM_COMMAND = 0xC0200A00
+DESCRIBE = b"\x6bDescribeNSM"
+ATTEST = b"\xa1\x6bAttestation\xa0"
+GET_RANDOM = b"\x69GetRandom"
+
+
+def describe_pcr(index):
+    number = bytes([index]) if index < 24 else bytes([0x18, index])
+    return b"\xa1\x6bDescribePCR\xa1\x65index" + number
+
+
+def extend_pcr(index, data):
+    return (b"\xa1\x69ExtendPCR\xa2\x65index" + bytes([index])
+            + b"\x64data" + bytes([0x40 + len(data)]) + data)
+
+
+def is_described(response):
+    return response.startswith(b"\xa1\x6bDescribeNSM")
+
+
+def is_document(response):
+    return response.startswith(b"\xa1\x6bAttestation") and len(response) > 1000
+
+
+# --- /dev/nsm ------------------------------------------------------------------
+
+def ask_device(fd, request, room=0x3000):
+    question = ctypes.create_string_buffer(request, len(request))
+    answer = ctypes.create_string_buffer(room)
+    raw = bytearray(struct.pack("QQQQ", ctypes.addressof(question),
+                                len(request), ctypes.addressof(answer), room))
+    fcntl.ioctl(fd, NSM_COMMAND, raw)
+    return answer.raw[:struct.unpack("QQQQ", raw)[3]]
+
+
+def device():
+    with open("/dev/nsm", "rb", buffering=0) as nsm:
+        assert is_described(ask_device(nsm, DESCRIBE))
+        assert is_document(ask_device(nsm, ATTEST))
+        assert len(ask_device(nsm, GET_RANDOM)) > 256
+        assert len(ask_device(nsm, ATTEST, 100)) == 100
+
+
+def document(name):
+    """Leaves the response to an attestation in a file."""
+    with open("/dev/nsm", "rb", buffering=0) as nsm, open(name, "wb") as file:
+        file.write(ask_device(nsm, ATTEST))
+
+
+def random(name):
+    with open("/dev/nsm", "rb", buffering=0) as nsm, open(name, "wb") as file:
+        file.write(ask_device(nsm, GET_RANDOM))
+
+
+# --- Sockets -------------------------------------------------------------------
+
+def bound_socket():
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.bind("")  # an abstract name of the kernel's choosing
+    client.settimeout(30)
+    return client
+
+
+def ask(client, request):
+    client.send(request)
+    return client.recv(0x3000)
+
+
+def dgram(path):
+    client = bound_socket()
+    client.connect(path)
+    assert is_described(ask(client, DESCRIBE))
+    assert is_document(ask(client, ATTEST))
+    name = tempfile.mktemp()
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.bind(name)
+    client.settimeout(30)
+    client.sendto(DESCRIBE, path)
+    assert is_described(client.recv(0x3000))
+    os.unlink(name)
+
+
+def seqpacket_socket(path):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.settimeout(30)
+    client.connect(path)
+    return client
+
+
+def seqpacket(path):
+    client = seqpacket_socket(path)
+    assert is_described(ask(client, DESCRIBE))
+    assert is_document(ask(client, ATTEST))
+    assert is_described(ask(client, DESCRIBE))
+    # Half closed, and yet answered.
+    client.send(ATTEST)
+    client.shutdown(socket.SHUT_WR)
+    assert is_document(client.recv(0x3000))
+    assert client.recv(0x3000) == b""
+
+
+def connected(kind, path):
+    if kind == "seqpacket":
+        return seqpacket_socket(path)
+    client = bound_socket()
+    client.connect(path)
+    return client
+
+
+def sizes(kind, path):
+    """What is empty is no request, and what is too large says so."""
+    client = connected(kind, path)
+    assert ask(client, b"") == b"\xa1\x65Error\x70InvalidOperation"
+    assert ask(client, bytes(0x1000)) == b"\xa1\x65Error\x70InvalidOperation"
+    assert ask(client, bytes(0x1001)) == b"\xa1\x65Error\x6dInputTooLarge"
+    assert ask(client, bytes(100000)) == b"\xa1\x65Error\x6dInputTooLarge"
+    assert is_described(ask(client, DESCRIBE))
+
+
+def order(kind, path):
+    """Answers come in the order of asking, also those that take no time."""
+    client = connected(kind, path)
+    for _ in range(5):
+        client.send(ATTEST)
+        client.send(DESCRIBE)
+    for _ in range(5):
+        assert is_document(client.recv(0x3000))
+        assert is_described(client.recv(0x3000))
+
+
+def many(kind, path):
+    """Many at a time; each gets its own answers."""
+    failed = []
+
+    def client_thread(number):
+        try:
+            client = connected(kind, path)
+            for _ in range(5):
+                assert is_document(ask(client, ATTEST))
+                response = ask(client, describe_pcr(number % 32))
+                assert response.startswith(b"\xa1\x6bDescribePCR")
+        except BaseException as why:  # pylint: disable=broad-except
+            failed.append(why)
+
+    threads = [threading.Thread(target=client_thread, args=(i,))
+               for i in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+
+
+def slow_reader(kind, path):
+    """Who does not read his answers does not stop the others."""
+    several = [connected(kind, path) for _ in range(8)]
+    sent = [0] * len(several)
+    for i, slow in enumerate(several):
+        slow.setblocking(False)
+        try:
+            while sent[i] < 50:
+                slow.send(ATTEST)
+                sent[i] += 1
+        except BlockingIOError:
+            pass
+    client = connected(kind, path)
+    start = time.monotonic()
+    for _ in range(20):
+        assert is_described(ask(client, DESCRIBE))
+        assert is_document(ask(client, ATTEST))
+    assert time.monotonic() - start < 20
+    # They themselves get what they asked for, in the end.
+    for i, slow in enumerate(several):
+        slow.settimeout(30)
+        for _ in range(sent[i]):
+            assert is_document(slow.recv(0x3000))
+
+
+def gone(kind, path):
+    """Who has gone before the answer disturbs nobody."""
+    for _ in range(20):
+        client = connected(kind, path)
+        client.send(ATTEST)
+        client.close()
+    client = connected(kind, path)
+    assert is_document(ask(client, ATTEST))
+
+
+def killed(kind, path):
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            client = connected(kind, path)
+            while True:
+                ask(client, ATTEST)
+        time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert is_document(ask(connected(kind, path), ATTEST))
+
+
+def nameless(path):
+    """There is nowhere to send the answer, which is no harm to others."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.sendto(DESCRIBE, path)
+    client.sendto(DESCRIBE, path)
+    dgram(path)
+
+
+def shared(kind, path):
+    """It is one module, whoever asks."""
+    one, other = connected(kind, path), connected(kind, path)
+    response = ask(one, extend_pcr(16, b"abc"))
+    assert response.startswith(b"\xa1\x69ExtendPCR")
+    assert ask(other, describe_pcr(16))[-48:] == response[-48:]
+
+
+def refused(kind, path):
+    try:
+        connected(kind, path)
+    except OSError as why:
+        assert why.errno in (errno.ECONNREFUSED, errno.ENOENT), why
+    else:
+        raise AssertionError("somebody is there")
+
+
+def main():
+    name, arguments = sys.argv[1], sys.argv[2:]
+    globals()[name](*arguments)
+
+
+main()
