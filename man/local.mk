@@ -4,6 +4,7 @@ dist_man_MANS += \
 	%D%/ne-init.8 \
 	%D%/eif.1 \
 	%D%/ne-emu.1 \
+	%D%/nsm-emu.1 \
 	%D%/ne_eif_arch.3 \
 	%D%/ne_eif_arch_name.3 \
 	%D%/ne_eif_check_arch.3 \
