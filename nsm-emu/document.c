@@ -24,8 +24,9 @@
  * Documents of 2021 to 2024 begin the payload with a9; those of 2025 and 2026
  * (from enclaves in several regions, and from a NitroTPM) with bf, and are the
  * same otherwise: in these, too, a field that was not asked for is null,
- * contrary to what is told of them (and to docs/attestation_process.md, which
- * wants it left out).
+ * contrary to docs/attestation_process.md, which wants it left out, and to what
+ * is told of them. For verifiers that have to cope with that there is a third
+ * dialect, which does leave it out.
  */
 #include "nsm-emu/document.h"
 
@@ -66,8 +67,11 @@ static void write_bundle(struct cbor_out *out, const struct nsm_leaf *leaf)
 }
 
 static void write_optional(struct cbor_out *out, const char *name,
-			   const struct nsm_optional *optional)
+			   const struct nsm_optional *optional,
+			   enum nsm_dialect dialect)
 {
+	if (!optional->bytes && dialect == NSM_DIALECT_SPARSE)
+		return;
 	cbor_out_text(out, name);
 	if (optional->bytes)
 		cbor_out_bytes(out, optional->bytes, optional->size);
@@ -76,7 +80,8 @@ static void write_optional(struct cbor_out *out, const char *name,
 }
 
 static void write_pairs(struct cbor_out *out,
-			const struct nsm_document *document)
+			const struct nsm_document *document,
+			enum nsm_dialect dialect)
 {
 	cbor_out_text(out, "module_id");
 	cbor_out_text(out, document->module_id);
@@ -90,9 +95,9 @@ static void write_pairs(struct cbor_out *out,
 	write_certificate(out, &document->leaf->certificate);
 	cbor_out_text(out, "cabundle");
 	write_bundle(out, document->leaf);
-	write_optional(out, "public_key", &document->public_key);
-	write_optional(out, "user_data", &document->user_data);
-	write_optional(out, "nonce", &document->nonce);
+	write_optional(out, "public_key", &document->public_key, dialect);
+	write_optional(out, "user_data", &document->user_data, dialect);
+	write_optional(out, "nonce", &document->nonce, dialect);
 }
 
 void nsm_document_write_payload(struct cbor_out *out,
@@ -101,10 +106,10 @@ void nsm_document_write_payload(struct cbor_out *out,
 {
 	if (dialect == NSM_DIALECT_DEFINITE) {
 		cbor_out_map(out, PAIRS);
-		write_pairs(out, document);
+		write_pairs(out, document, dialect);
 	} else {
 		cbor_out_map_start(out);
-		write_pairs(out, document);
+		write_pairs(out, document, dialect);
 		cbor_out_break(out);
 	}
 }

@@ -36,12 +36,14 @@ struct nsm_random;
 #define NSM_LOCKED_AT_BOOT 16
 
 /*
- * The two ways in which real modules have been seen to write a document. They
- * differ in its outermost map alone; an absent field is null in both.
+ * The two ways in which real modules have been seen to write a document, which
+ * differ in its outermost map alone: an absent field is null in both. And the
+ * way that its specification has: absent fields are left out.
  */
 enum nsm_dialect {
 	NSM_DIALECT_INDEFINITE, /* the newer one: bf ... ff, since 2025 */
 	NSM_DIALECT_DEFINITE,	/* the older one: a9 ... */
+	NSM_DIALECT_SPARSE, /* the specified one: bf ... ff, without nulls */
 };
 
 /*

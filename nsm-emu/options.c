@@ -22,7 +22,8 @@ const char nsm_options_help[] =
 	"  --region NAME         where it seems to be (us-east-1)\n"
 	"  --module-id TEXT      the module's name (<instance id>-enc<16 digits>)\n"
 	"  --dialect NAME        how documents are written: indefinite, as newer modules\n"
-	"                        do (default); definite\n"
+	"                        do (default); definite, as older ones; sparse, as\n"
+	"                        specified: without fields that nobody asked for\n"
 	"  --limits NAME         of user_data, nonce, public_key: documented (default);\n"
 	"                        hardware, which takes what fits into a request\n"
 	"  --clock TIME          what time it is, as 2026-01-31T12:00:00Z or in seconds\n"
@@ -166,17 +167,18 @@ static int set_clock(struct nsm_options *options, const char *value,
 
 /* --- The others ---------------------------------------------------------- */
 
+/* names: the last is followed by NULL; allowed: the same for a human */
 static int set_choice(const char *option, const char *value,
-		      const char *const *names, int *choice,
-		      struct ne_error *err)
+		      const char *const *names, const char *allowed,
+		      int *choice, struct ne_error *err)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; names[i]; i++)
 		if (strcmp(value, names[i]) == 0) {
 			*choice = i;
 			return 0;
 		}
-	return ne_error_set(err, EINVAL, "%s cannot be '%s', but %s or %s",
-			    option, value, names[0], names[1]);
+	return ne_error_set(err, EINVAL, "%s cannot be '%s', but %s", option,
+			    value, allowed);
 }
 
 static int set_dialect(struct nsm_options *options, const char *value,
@@ -185,8 +187,12 @@ static int set_dialect(struct nsm_options *options, const char *value,
 	static const char *const names[] = {
 		[NSM_DIALECT_INDEFINITE] = "indefinite",
 		[NSM_DIALECT_DEFINITE] = "definite",
+		[NSM_DIALECT_SPARSE] = "sparse",
+		NULL,
 	};
-	int choice, r = set_choice("--dialect", value, names, &choice, err);
+	int choice,
+		r = set_choice("--dialect", value, names,
+			       "indefinite, definite or sparse", &choice, err);
 
 	if (!r)
 		options->dialect = (enum nsm_dialect)choice;
@@ -199,8 +205,10 @@ static int set_limits(struct nsm_options *options, const char *value,
 	static const char *const names[] = {
 		[NSM_LIMITS_DOCUMENTED] = "documented",
 		[NSM_LIMITS_HARDWARE] = "hardware",
+		NULL,
 	};
-	int choice, r = set_choice("--limits", value, names, &choice, err);
+	int choice = 0, r = set_choice("--limits", value, names,
+				       "documented or hardware", &choice, err);
 
 	if (!r)
 		options->limits = (enum nsm_limits)choice;

@@ -4,7 +4,7 @@
 # Other people's programs around the NSM. Their clients (AWS's Rust crate, a
 # static Go program, a Python one) ask all that there is to ask, under nsm-emu
 # and in an enclave, and get the same answers. What they are given verifies,
-# in both dialects, in other people's verifiers, once those have the
+# in every dialect, in other people's verifiers, once those have the
 # emulator's root; and in none of them with AWS's root. That they verify
 # anything, and refuse what they should, documents of real enclaves show.
 #
@@ -312,7 +312,7 @@ run_expect 0 "the emulator has a root for verifiers" \
 for client in $clients; do
 	client_image "$client" || continue
 	image=$work/$client.eif
-	for dialect in indefinite definite; do
+	for dialect in indefinite definite sparse; do
 		client "the $client under nsm-emu ($dialect)" "$image" \
 			"$NSM_EMU" run --eif "$image" --dialect "$dialect" -- \
 			"$built/$client/program"

@@ -119,7 +119,7 @@ refused 'a register of the user' '0 to 15' run --pcr "16=$zero" true
 refused 'a register without a number' '0 to 15' run --pcr "=$zero" true
 refused 'no register' '0 to 15' run --pcr "$zero" true
 refused 'no hexadecimal digit' '96 hex' run --pcr "0=${zero%0}g" true
-refused 'a dialect' 'indefinite or definite' run --dialect french true
+refused 'a dialect' 'indefinite, definite or sparse' run --dialect french true
 refused 'limits' 'documented or hardware' run --limits none true
 refused 'a time' 'seconds since 1970' run --clock noon true
 refused 'a lifetime' 'number of seconds' run --leaf-lifetime 0 true

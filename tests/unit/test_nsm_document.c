@@ -84,6 +84,21 @@ static void the_newer_dialect_is_an_indefinite_map_of_the_same(void **state)
 		       "ff");
 }
 
+static void the_sparse_dialect_leaves_out_what_is_absent(void **state)
+{
+	struct nsm_document document = small_document();
+
+	(void)state;
+	expect_payload(&document, NSM_DIALECT_SPARSE,
+		       "bf" UP_TO_TIMESTAMP
+		       "64'pcrs' a1 00 5830 00(48)" CERTIFICATES "ff");
+	document.user_data.bytes = (const uint8_t *)"";
+	expect_payload(&document, NSM_DIALECT_SPARSE,
+		       "bf" UP_TO_TIMESTAMP
+		       "64'pcrs' a1 00 5830 00(48)" CERTIFICATES
+		       "69'user_data' 40 ff");
+}
+
 static void options_are_byte_strings_even_if_empty(void **state)
 {
 	struct nsm_document document = small_document();
@@ -179,6 +194,7 @@ int main(void)
 		cmocka_unit_test(the_older_dialect_is_a_definite_map),
 		cmocka_unit_test(
 			the_newer_dialect_is_an_indefinite_map_of_the_same),
+		cmocka_unit_test(the_sparse_dialect_leaves_out_what_is_absent),
 		cmocka_unit_test(options_are_byte_strings_even_if_empty),
 		cmocka_unit_test(locked_registers_alone_are_in_it_in_order),
 		cmocka_unit_test(times_take_the_fewest_bytes),

@@ -166,9 +166,12 @@ static void choices_are_named(void **state)
 	(void)state;
 	set(NSM_OPTION_DIALECT, "definite");
 	assert_int_equal(options.dialect, NSM_DIALECT_DEFINITE);
+	set(NSM_OPTION_DIALECT, "sparse");
+	assert_int_equal(options.dialect, NSM_DIALECT_SPARSE);
 	set(NSM_OPTION_DIALECT, "indefinite");
 	assert_int_equal(options.dialect, NSM_DIALECT_INDEFINITE);
-	expect_refusal(NSM_OPTION_DIALECT, "old", "indefinite or definite");
+	expect_refusal(NSM_OPTION_DIALECT, "old",
+		       "indefinite, definite or sparse");
 	set(NSM_OPTION_LIMITS, "hardware");
 	assert_int_equal(options.limits, NSM_LIMITS_HARDWARE);
 	set(NSM_OPTION_LIMITS, "documented");
