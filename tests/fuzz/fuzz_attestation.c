@@ -27,6 +27,7 @@
 
 enum { WHOLE, CHANGES, SIGNED_CHANGES, TEXT, MODES };
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* DER of r and s, when both have their highest bit set. */
@@ -174,14 +175,17 @@ static void use_text(const uint8_t *data, size_t size)
 	bytes_free(&bytes);
 }
 
+int LLVMFuzzerInitialize(int *argc __attribute__((unused)),
+			 char ***argv __attribute__((unused)))
+{
+	make_valid();
+	/* Else nothing deep would ever be reached. */
+	expect(!use(valid->encoded.bytes, valid->encoded.size));
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (!valid) {
-		make_valid();
-		/* Else nothing deep would ever be reached. */
-		if (use(valid->encoded.bytes, valid->encoded.size))
-			abort();
-	}
 	if (!size)
 		return 0;
 	switch (data[0] % MODES) {

@@ -426,6 +426,11 @@ WRAP(int, OPENSSL_sk_push, (OPENSSL_STACK * stack, const void *element),
 
 /* --- Files -------------------------------------------------------------------- */
 
+WRAP_ERRNO(int, mkdir, (const char *path, mode_t mode), (path, mode), -1,
+	   EACCES)
+WRAP_ERRNO(int, fchmodat,
+	   (int folder, const char *path, mode_t mode, int flags),
+	   (folder, path, mode, flags), -1, EPERM)
 WRAP_ERRNO(int, mkostemp, (char *name, int flags), (name, flags), -1, ENOSPC)
 WRAP_ERRNO(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
 WRAP_ERRNO(int, flock, (int fd, int operation), (fd, operation), -1, ENOLCK)
