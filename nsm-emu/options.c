@@ -190,9 +190,9 @@ static int set_dialect(struct nsm_options *options, const char *value,
 		[NSM_DIALECT_SPARSE] = "sparse",
 		NULL,
 	};
-	int choice,
-		r = set_choice("--dialect", value, names,
-			       "indefinite, definite or sparse", &choice, err);
+	int choice = 0;
+	int r = set_choice("--dialect", value, names,
+			   "indefinite, definite or sparse", &choice, err);
 
 	if (!r)
 		options->dialect = (enum nsm_dialect)choice;
@@ -207,8 +207,9 @@ static int set_limits(struct nsm_options *options, const char *value,
 		[NSM_LIMITS_HARDWARE] = "hardware",
 		NULL,
 	};
-	int choice = 0, r = set_choice("--limits", value, names,
-				       "documented or hardware", &choice, err);
+	int choice = 0;
+	int r = set_choice("--limits", value, names, "documented or hardware",
+			   &choice, err);
 
 	if (!r)
 		options->limits = (enum nsm_limits)choice;
