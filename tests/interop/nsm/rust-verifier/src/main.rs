@@ -15,7 +15,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn optional(name: &str, bytes: &Option<ByteBuf>) {
-    let text = bytes.as_ref().map_or("none".to_string(), |bytes| hex(bytes));
+    let text = bytes
+        .as_ref()
+        .map_or("none".to_string(), |bytes| hex(bytes));
     println!("{name} {text}");
 }
 
@@ -45,7 +47,11 @@ fn main() -> ExitCode {
     let seconds: u64 = seconds.parse().expect("no time");
     let document = std::fs::read(document).expect("no document");
 
-    match AttestationDoc::from_cose(&document, &root, Time::new(Box::new(move || seconds * 1000))) {
+    match AttestationDoc::from_cose(
+        &document,
+        &root,
+        Time::new(Box::new(move || seconds * 1000)),
+    ) {
         Ok(document) => print(&document),
         Err(error) => {
             eprintln!("refused: {error:?}");
