@@ -349,7 +349,8 @@ def many_cycles_under_one_emulation():
           describe(descendants(shell.run.pid)))
     check("they leave no descriptor behind", after[1] == before[1],
           f"{before[1]} before, {after[1]} after")
-    check("they leave no mapping behind", after[2] - before[2] <= 4,
+    # A thread of ne-emu's that was not needed before has a few.
+    check("they leave no mapping behind", after[2] - before[2] <= 16,
           f"{before[2]} before, {after[2]} after")
     check("they leave no memory behind", after[3] - before[3] <= SLACK_KIB,
           f"{before[3]} KiB before, {after[3]} KiB after")

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 
 NSM_COMMAND = 0xC0200A00
 DESCRIBE = b"\x6bDescribeNSM"
@@ -242,6 +243,23 @@ def refused(kind, path):
         assert why.errno in (errno.ECONNREFUSED, errno.ENOENT), why
     else:
         raise AssertionError("somebody is there")
+
+
+# --- Images ----------------------------------------------------------------------
+
+def sign_badly(source, target):
+    """Gives an image a signature section that is none, and its checksum."""
+    with open(source, "rb") as file:
+        image = bytearray(file.read())
+    sections = struct.unpack_from(">H", image, 26)[0]
+    struct.pack_into(">H", image, 26, sections + 1)
+    struct.pack_into(">Q", image, 28 + 8 * sections, len(image))
+    struct.pack_into(">Q", image, 284 + 8 * sections, 9)
+    image += struct.pack(">HHQ", 4, 0, 9) + b"signature"
+    struct.pack_into(">I", image, 544, zlib.crc32(image[548:],
+                                                  zlib.crc32(image[:544])))
+    with open(target, "wb") as file:
+        file.write(image)
 
 
 def main():

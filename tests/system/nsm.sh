@@ -206,6 +206,18 @@ wait \$one
 EOT
 run_expect 0 'enclaves side by side' "$NE_EMU" run -q -- sh "$work/two.sh"
 
+# Nitro does not run what it cannot measure.
+if have python3; then
+	python3 "$python" sign_badly "$work/pcrs.eif" "$work/bad.eif"
+	run_expect 125 'an image that cannot be measured' \
+		timeout 30 "$NE_RUN" "$work/bad.eif"
+	grep -q 'its image cannot be measured: ' "$err" &&
+		ok 'ends with that reason' ||
+		not_ok 'ends with that reason' "$(cat "$err")"
+else
+	skip 'an image that cannot be measured' 'needs python3'
+fi
+
 # The authority is of no matter to who does not attest.
 XDG_CONFIG_HOME=$work/other-config
 run_expect 0 'an enclave that does not attest' "$NE_RUN" "$work/pcrs.eif"

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -65,21 +66,23 @@ struct piece {
 	pthread_t ran_in;
 	bool ran;
 	bool done;
+	atomic_bool begun;
 	int number;  /* in the order of running */
 	sem_t *gate; /* run() waits for it */
 };
 
-static int n_ran;
+static atomic_int n_ran;
 
 static void run(struct work *work)
 {
 	struct piece *piece = (struct piece *)work;
 
+	piece->begun = true;
 	if (piece->gate)
 		while (sem_wait(piece->gate))
 			;
 	piece->ran_in = pthread_self();
-	piece->number = __atomic_fetch_add(&n_ran, 1, __ATOMIC_SEQ_CST);
+	piece->number = n_ran++;
 	piece->ran = true;
 }
 
@@ -97,8 +100,7 @@ static struct piece new_piece(sem_t *gate)
 /* Until a thread has it. */
 static void wait_until_running(const struct piece *piece)
 {
-	while (__atomic_load_n(&piece->work.state, __ATOMIC_SEQ_CST) !=
-	       WORK_RUNNING)
+	while (!piece->begun)
 		usleep(1000);
 }
 
