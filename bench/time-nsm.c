@@ -63,7 +63,7 @@ struct nsm_message {
 	"GetRandom"
 
 #define SLICE_NS 500000000
-#define CALLS 2000
+#define CALLS 2000U
 #define TARGET_PERCENT 90.0
 /* So that there is always one to be served. */
 #define CALLERS_PER_CPU 4

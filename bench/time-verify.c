@@ -27,7 +27,7 @@
 #include "bench/samples.h"
 #include "libne/cleanup.h"
 
-#define DOCUMENTS 100
+#define DOCUMENTS 100U
 #define TARGET_PERCENT 80.0
 
 /* Bytes that are signed, about: of a certificate, and of a document. */

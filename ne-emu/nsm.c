@@ -24,7 +24,7 @@ struct nsm_host {
 	struct work opening;
 	int opening_result;
 	struct ne_error opening_err;
-	LIST_HEAD(, enclave_nsm) wanting; /* the authority */
+	LIST_HEAD(enclave_nsms, enclave_nsm) wanting; /* the authority */
 };
 
 /* May outlive the enclave. */

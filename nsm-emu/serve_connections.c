@@ -44,7 +44,7 @@ struct connections {
 	struct nsm_server *server;
 	struct nsm_module *module;
 	struct listener *listener;
-	LIST_HEAD(, connection) list;
+	LIST_HEAD(connection_list, connection) list;
 };
 
 static void free_connection(struct connection *connection)

@@ -66,7 +66,7 @@ struct sender {
 	bool gone;
 	bool answered; /* once at least */
 	unsigned int n_requests;
-	STAILQ_HEAD(, request) requests;
+	STAILQ_HEAD(requests, request) requests;
 	/* What could not be sent, since when. */
 	uint8_t *unsent;
 	size_t unsent_size;

@@ -131,9 +131,10 @@ static int verify(const uint8_t *document, size_t size)
 static void check_document(const uint8_t *document, size_t size)
 {
 	uint8_t *changed = malloc(size);
-	size_t at = (size * 2654435761U >> 7) % size;
+	size_t at;
 
 	expect(changed && size);
+	at = (size * 2654435761U >> 7) % size;
 	memcpy(changed, document, size);
 	changed[at] ^= 1 << at % 8;
 	fuzz_calls_may_fail();
