@@ -85,7 +85,7 @@ struct datagrams {
 	unsigned int n_requests;
 	bool warned_of_nameless;
 	bool warned_of_lost;
-	LIST_HEAD(, sender) list;
+	LIST_HEAD(sender_list, sender) list;
 	void *tree; /* the same by address */
 };
 
