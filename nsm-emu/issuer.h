@@ -23,8 +23,6 @@ struct ne_error;
 
 /* Certificates from the issuer's own to the root, at most. */
 #define ISSUER_CHAIN_MAX 5
-/* Bytes of a file with certificates and a key, at most. */
-#define ISSUER_FILE_MAX 65536
 /* As many as one likes. */
 #define ISSUER_UNLIMITED INT32_MAX
 
@@ -76,9 +74,5 @@ int issuer_print(const struct issuer *issuer, char **text, size_t *size,
 /* A certificate alone, as PEM. The same. */
 int issuer_print_certificate(X509 *certificate, char **text, size_t *size,
 			     struct ne_error *err);
-
-/* Reads a regular file of up to ISSUER_FILE_MAX bytes. *text is for free(). */
-int issuer_read_file(int fd, const char *where, char **text, size_t *size,
-		     struct ne_error *err);
 
 #endif

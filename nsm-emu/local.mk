@@ -21,6 +21,7 @@ nsm_emu_libnsm_emu_la_SOURCES += \
 	%D%/identity.c %D%/identity.h \
 	%D%/issuer.c %D%/issuer.h \
 	%D%/key.c %D%/key.h \
+	%D%/pem.c %D%/pem.h \
 	%D%/pki.c %D%/pki.h \
 	%D%/random.c %D%/random.h \
 	%D%/rfc6979.c %D%/rfc6979.h

@@ -32,6 +32,7 @@
 #include "libne/cleanup.h"
 #include "nsm-emu/certificate.h"
 #include "nsm-emu/issuer.h"
+#include "nsm-emu/pem.h"
 #include "nsm-emu/random.h"
 
 #define AUTHORITY_FILE "authority.pem"
@@ -164,7 +165,7 @@ int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 				    ne_strerror(errno));
 	r = check_mode(fd, path, err);
 	if (!r)
-		r = issuer_read_file(fd, path, &secret.text, &secret.size, err);
+		r = pem_read_file(fd, path, &secret.text, &secret.size, err);
 	if (!r)
 		r = issuer_parse(issuer, secret.text, secret.size, path,
 				 is_deterministic, err);
@@ -332,7 +333,7 @@ static void read_root(const char *folder, struct secret *root)
 		return;
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0)
-		issuer_read_file(fd, path, &root->text, &root->size, NULL);
+		pem_read_file(fd, path, &root->text, &root->size, NULL);
 }
 
 /* The beginning of its digest tells one old root from another. */
