@@ -5,6 +5,8 @@
 
 #include <cbor.h>
 
+#include "libne/utf8.h"
+
 /* --- libcbor's callbacks: each fills a struct cbor_item ------------------ */
 
 static void got(struct cbor_item *item, enum cbor_in_kind kind, uint64_t value)
@@ -368,52 +370,16 @@ bool cbor_in_text(struct cbor_in *in, struct cbor_item *item, uint8_t *to,
 	return done;
 }
 
-/* --- UTF-8 ------------------------------------------------------------------ */
-
-/* Bytes of the character that starts with this one; 0: none does. */
-static size_t utf8_length(uint8_t first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xc2 && first < 0xe0)
-		return 2;
-	if (first >= 0xe0 && first < 0xf0)
-		return 3;
-	return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-/* RFC 3629: no surrogates, nothing longer than it must be, none too large. */
-static bool utf8_second_is_fine(uint8_t first, uint8_t second)
-{
-	switch (first) {
-	case 0xe0:
-		return second >= 0xa0;
-	case 0xed:
-		return second < 0xa0;
-	case 0xf0:
-		return second >= 0x90;
-	case 0xf4:
-		return second < 0x90;
-	default:
-		return true;
-	}
-}
-
 bool cbor_item_is_utf8(const struct cbor_item *item)
 {
-	const uint8_t *bytes = item->bytes;
 	uint64_t at = 0;
 
 	while (at < item->value) {
-		size_t length = utf8_length(bytes[at]);
+		uint32_t code;
+		size_t length =
+			utf8_read(item->bytes + at, item->value - at, &code);
 
-		if (!length || length > item->value - at)
-			return false;
-		for (size_t i = 1; i < length; i++)
-			if ((bytes[at + i] & 0xc0) != 0x80)
-				return false;
-		if (length > 1 &&
-		    !utf8_second_is_fine(bytes[at], bytes[at + 1]))
+		if (!length)
 			return false;
 		at += length;
 	}

@@ -11,12 +11,31 @@
 #include <linux/nitro_enclaves.h>
 
 #include "libne/cleanup.h"
+#include "libne/utf8.h"
 
+/*
+ * Much of a sentence may come from strangers, and goes to terminals and into
+ * JSON: what is no UTF-8 (also a character that was cut off at the end) or
+ * does more than to be shown becomes a question mark.
+ */
 static void make_printable(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	size_t left = strlen(text);
+	char *to = text;
+
+	while (left) {
+		uint32_t code = 0;
+		size_t length = utf8_read(text, left, &code);
+
+		if (length && utf8_is_harmless(code)) {
+			memmove(to, text, length);
+			to += length;
+		} else
+			*to++ = '?';
+		text += length ? length : 1;
+		left -= length ? length : 1;
+	}
+	*to = '\0';
 }
 
 int ne_error_set(struct ne_error *err, int code, const char *format, ...)

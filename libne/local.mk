@@ -28,6 +28,7 @@ libne_la_SOURCES = \
 	%D%/nsm.c \
 	%D%/nsm_codec.c %D%/nsm_codec.h \
 	%D%/pcr.c \
+	%D%/utf8.c %D%/utf8.h \
 	%D%/vsock.c %D%/vsock.h
 libne_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(CBOR_CFLAGS) \
 	$(JANSSON_CFLAGS) $(DEFLATE_CFLAGS)

@@ -87,7 +87,7 @@ static int print_json(const struct description *description,
 			 nsm->max_pcrs, "pcrs", pcrs_to_json(description));
 	if (!json)
 		return ne_error_set(err, ENOMEM, "out of memory");
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(json);
 	return 0;

@@ -96,7 +96,7 @@ static int print_json(json_t *json)
 		fputs("ne-attest: out of memory\n", stderr);
 		return EXIT_TROUBLE;
 	}
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(json);
 	return EXIT_SUCCESS;

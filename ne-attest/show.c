@@ -33,7 +33,7 @@ static int print_as_json(const char *path,
 			path);
 		return EXIT_TROUBLE;
 	}
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(json);
 	return EXIT_SUCCESS;

@@ -161,7 +161,7 @@ static int print_for_programs(const struct outcome *outcome,
 			outcome->path);
 		return EXIT_TROUBLE;
 	}
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(json);
 	return is_verified ? EXIT_SUCCESS : EXIT_REFUSED;

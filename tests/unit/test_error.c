@@ -52,6 +52,33 @@ static void control_characters_are_replaced(void **state)
 	assert_string_equal(err.text, "x?y: a???[1mb?\xc3\xa4");
 }
 
+static void what_is_no_text_is_replaced(void **state)
+{
+	struct ne_error err = { 0 };
+
+	(void)state;
+	/* CSI of C1, an override of the direction, half a character, Latin-1 */
+	ne_error_set(&err, EINVAL, "%s",
+		     "a\xc2\x9b\x31m \xe2\x80\xae"
+		     "b\xe2\x82 \xe4");
+	assert_string_equal(err.text, "a?1m ?b?? ?");
+	ne_error_set(&err, EINVAL, "%s", "\xe2\x82\xac \xf0\x9f\x94\x91");
+	assert_string_equal(err.text, "\xe2\x82\xac \xf0\x9f\x94\x91");
+}
+
+static void no_character_is_cut_in_two(void **state)
+{
+	struct ne_error err = { 0 };
+	char text[NE_ERROR_TEXT_SIZE + 2];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text + NE_ERROR_TEXT_SIZE - 3, "\xe2\x82\xac", 4);
+	ne_error_set(&err, EINVAL, "%s", text);
+	assert_int_equal(strlen(err.text), NE_ERROR_TEXT_SIZE - 1);
+	assert_string_equal(err.text + NE_ERROR_TEXT_SIZE - 4, "x??");
+}
+
 static void long_sentences_are_cut(void **state)
 {
 	struct ne_error err = { 0 };
@@ -100,6 +127,8 @@ int main(void)
 		cmocka_unit_test(nobody_has_to_want_the_sentence),
 		cmocka_unit_test(a_prefix_says_on_what),
 		cmocka_unit_test(control_characters_are_replaced),
+		cmocka_unit_test(what_is_no_text_is_replaced),
+		cmocka_unit_test(no_character_is_cut_in_two),
 		cmocka_unit_test(long_sentences_are_cut),
 		cmocka_unit_test(every_number_of_the_driver_has_a_text),
 		cmocka_unit_test(other_numbers_are_errnos),

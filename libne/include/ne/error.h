@@ -23,7 +23,8 @@ extern "C" {
 /**
  * struct ne_error - what went wrong
  * @code: positive errno or NE_ERR_*; 0 while nothing has failed
- * @text: one line of UTF-8 without a newline, always terminated
+ * @text: one line of UTF-8 without a newline, always terminated; what may be
+ *	 a stranger's in it cannot do more to a terminal than be shown
  *
  * Lives wherever the caller likes, mostly on the stack; needs no release.
  * Initialise it with `= { 0 }`. Every libne function that takes one accepts
