@@ -99,6 +99,8 @@ static bool key_is_sound(const EVP_PKEY *key)
 		return false;
 	if (EVP_PKEY_is_a(key, "RSA"))
 		return EVP_PKEY_get_bits(key) >= MIN_RSA_BITS;
+	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
+		return true;
 	return certificate_key_is_on(key, SN_X9_62_prime256v1) ||
 	       certificate_key_is_on(key, SN_secp384r1) ||
 	       certificate_key_is_on(key, SN_secp521r1);
@@ -181,7 +183,8 @@ static int check_constraints(const struct chain *chain, unsigned int index,
 		return verdict_refuse(
 			verdict, NE_ATTESTATION_CONSTRAINTS,
 			"%s has neither an EC key on P-256, P-384 or "
-			"P-521 nor an RSA key of at least %d bits",
+			"P-521, nor an Edwards curve's, nor an RSA key of "
+			"at least %d bits",
 			chain_describe(chain, index).text, MIN_RSA_BITS);
 	return index == chain->count - 1
 		       ? check_leaf(chain, verdict)

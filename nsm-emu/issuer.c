@@ -146,6 +146,24 @@ static int check_authority(X509 *certificate, struct ne_error *err)
 	return 0;
 }
 
+/* Verifiers take no larger one [docs/attestation_process.md, 3.2.2.2]. */
+#define CERTIFICATE_SIZE_MAX 1024
+
+static int check_size(X509 *certificate, struct ne_error *err)
+{
+	char text[SUBJECT_SIZE];
+	int size = i2d_X509(certificate, NULL);
+
+	if (size < 0)
+		return crypto_error(err, EIO, "cannot encode a certificate");
+	if (size > CERTIFICATE_SIZE_MAX)
+		return ne_error_set(
+			err, EMSGSIZE,
+			"%s has %d bytes, and attestation documents may have certificates of %d: take one with an EC key, or an RSA key of 2048 bits",
+			subject(certificate, text), size, CERTIFICATE_SIZE_MAX);
+	return 0;
+}
+
 static int check_signature(X509 *certificate, X509 *issuer,
 			   struct ne_error *err)
 {
@@ -196,6 +214,8 @@ static int check_chain(struct issuer *issuer, struct ne_error *err)
 		X509 *above = issuer->chain[i + 1 < issuer->n ? i + 1 : i];
 
 		r = check_authority(issuer->chain[i], err);
+		if (!r)
+			r = check_size(issuer->chain[i], err);
 		if (!r)
 			r = check_signature(issuer->chain[i], above, err);
 		if (!r)

@@ -749,6 +749,19 @@ static void the_instance_is_the_last_to_be_left_out(void **state)
 	nsm_authority_free(authority);
 }
 
+static void no_certificate_is_larger_than_a_document_may_have(void **state)
+{
+	cleanup_files struct files files;
+	cleanup_company struct company root =
+		company_usual("root", "RSA-4096", NULL, -1);
+
+	(void)state;
+	files_new(&files);
+	company_write(&root, files.certificates);
+	company_write_key(&root, files.key);
+	refuse(&files, EMSGSIZE, "may have certificates of 1024");
+}
+
 static void a_chain_may_be_in_any_order_and_have_others_in_it(void **state)
 {
 	cleanup_files struct files files;
@@ -1119,6 +1132,8 @@ int main(void)
 		cmocka_unit_test(the_users_own_root_never_comes_from_a_seed),
 		cmocka_unit_test(the_root_is_made_once),
 		cmocka_unit_test(a_companys_root_may_have_a_key_of_any_kind),
+		cmocka_unit_test(
+			no_certificate_is_larger_than_a_document_may_have),
 		cmocka_unit_test(
 			below_a_company_there_is_what_its_path_length_allows),
 		cmocka_unit_test(the_instance_is_the_last_to_be_left_out),
