@@ -24,12 +24,14 @@ awk -v quote="'" '
 		inside = 0
 		name = section (part++ ? " (" part ")" : "")
 		gsub(quote, "", name)
-		print "echo " quote name quote " >>blocks"
+		print "echo " quote name quote " >>\"$blocks\""
 		next
 	}
 	inside		{ print }
 ' "$page" >commands
-: >blocks
+blocks=$work/blocks
+export blocks
+: >"$blocks"
 # An enclave that a failing command leaves behind ends with the test.
 {
 	echo 'enclave=; trap "kill \$enclave 2>/dev/null || :" EXIT'
@@ -39,7 +41,7 @@ status=0
 sh -eu script >"$out" 2>"$err" </dev/null || status=$?
 while read -r name; do
 	ok "$name"
-done <blocks
+done <"$blocks"
 is "every command of the page does what it is there for" "$status" 0
 [ "$status" -eq 0 ] || diag "$(tail -n 30 "$out")" "$(tail -n 30 "$err")"
 is "every refusal that the page speaks of is one" \
