@@ -226,6 +226,13 @@ static const struct field fields[] = {
 	  .max = NE_ATTESTATION_MAX_LARGE_DATA },
 };
 
+/*
+ * What the documents of NitroTPMs have. They come from the same root, but an
+ * instance's administrator extends most of its registers as he likes, also to
+ * what an enclave's would be.
+ */
+static const char nitrotpm_field[] = "nitrotpm_pcrs";
+
 /* The keys that were seen, to find the one that comes twice. */
 struct keys {
 	struct cbor_item items[MAX_FIELDS];
@@ -291,6 +298,10 @@ static int read_value(struct ne_attestation *attestation,
 			*seen |= UINT32_C(1) << i;
 			return read_field(attestation, &fields[i], in, err);
 		}
+	if (cbor_item_is_text(key, nitrotpm_field))
+		return malformed(err,
+				 "it is of a NitroTPM, thus of an instance and "
+				 "not of an enclave (it has nitrotpm_pcrs)");
 	if (!cbor_in_skip(in))
 		return malformed(err, "a field that is not known is malformed");
 	return 0;

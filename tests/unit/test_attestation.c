@@ -536,6 +536,24 @@ static void a_field_that_comes_twice_is_refused(void **state)
 	}
 }
 
+static void documents_of_nitrotpms_are_refused(void **state)
+{
+	static const char *const values[] = { "\xf6", "\xa0" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		struct document *document = document_new();
+
+		/* Whether it claims to be of an enclave, too, or not */
+		document_add(document, "nitrotpm_pcrs", values[i], 1);
+		refuse(document, "it is of a NitroTPM, thus of an instance");
+		document = document_new();
+		document_drop(document, "pcrs");
+		document_add(document, "nitrotpm_pcrs", values[i], 1);
+		refuse(document, "it is of a NitroTPM, thus of an instance");
+	}
+}
+
 static void more_fields_than_32_are_refused(void **state)
 {
 	static char names[24][4];
@@ -811,6 +829,7 @@ int main(void)
 		cmocka_unit_test(a_payload_that_is_no_map_is_refused),
 		cmocka_unit_test(a_mandatory_field_must_be_there),
 		cmocka_unit_test(a_field_that_comes_twice_is_refused),
+		cmocka_unit_test(documents_of_nitrotpms_are_refused),
 		cmocka_unit_test(more_fields_than_32_are_refused),
 		cmocka_unit_test(names_of_fields_are_text),
 		cmocka_unit_test(module_id_is_text_that_is_not_empty),
