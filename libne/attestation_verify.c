@@ -351,6 +351,9 @@ static int check_age(const struct ne_attestation *attestation,
 
 /* --- Expectations -------------------------------------------------------- */
 
+/* PCR0, 1 and 2: zero in debug mode */
+#define PCRS_OF_DEBUG 0x7
+
 static int wrong_pcr(const struct ne_attestation *attestation,
 		     unsigned int index, const struct ne_pcr *expected,
 		     struct verdict *verdict)
@@ -398,6 +401,14 @@ static int check_pcrs(const struct ne_attestation *attestation,
 			return wrong_pcr(attestation, i, &policy->pcrs[i],
 					 verdict);
 	}
+	/* As PCR0 to 2 are zero, who expected any of them expected zero. */
+	if (policy->expected_pcrs && !(policy->expected_pcrs & PCRS_OF_DEBUG) &&
+	    ne_attestation_is_debug(attestation))
+		return verdict_refuse(
+			verdict, NE_ATTESTATION_PCRS,
+			"the enclave ran in debug mode: its console is open, "
+			"and no register tells which code ran; if that is "
+			"meant, expect PCR0 to be zero");
 	return 0;
 }
 
@@ -413,13 +424,13 @@ static int check_data(enum ne_attestation_check check,
 	if (!found->data)
 		return verdict_refuse(
 			verdict, check,
-			"the document has no %s, expected are %zu bytes", name,
-			expected->size);
+			"the document has no %s, and %zu bytes are expected",
+			name, expected->size);
 	if (found->size != expected->size)
 		return verdict_refuse(
 			verdict, check,
-			"the document's %s has %zu bytes, expected are "
-			"%zu others",
+			"the document's %s has %zu bytes, and %zu are "
+			"expected",
 			name, found->size, expected->size);
 	return verdict_refuse(
 		verdict, check,
@@ -504,6 +515,21 @@ static int load_and_verify(const struct ne_attestation *attestation,
 	return ret;
 }
 
+static int check_policy(const struct ne_attestation_policy *policy,
+			struct ne_error *err)
+{
+	if (policy->roots && !policy->n_roots)
+		return ne_error_set(err, EINVAL,
+				    "there is no root in the list of roots to "
+				    "trust");
+	/* Would always hold, and look as if it meant something. */
+	if (policy->max_age && policy->when == NE_ATTESTATION_AT_ITS_TIME)
+		return ne_error_set(err, EINVAL,
+				    "a document has no age at its own time: "
+				    "expect a largest age at another time");
+	return 0;
+}
+
 int ne_attestation_verify(const struct ne_attestation *attestation,
 			  const struct ne_attestation_policy *policy,
 			  enum ne_attestation_check *failed,
@@ -513,11 +539,8 @@ int ne_attestation_verify(const struct ne_attestation *attestation,
 				   .err = err };
 	int ret;
 
-	if (policy->roots && !policy->n_roots)
-		ret = ne_error_set(err, EINVAL,
-				   "there is no root in the list of roots to "
-				   "trust");
-	else {
+	ret = check_policy(policy, err);
+	if (!ret) {
 		ERR_clear_error();
 		ret = load_and_verify(attestation, policy, &verdict);
 		ERR_clear_error();

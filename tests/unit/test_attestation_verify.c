@@ -252,6 +252,8 @@ static void real_documents_have_what_is_expected(void **state)
 	test->policy.nonce = ne_attestation_nonce(attestation);
 	test->policy.user_data = ne_attestation_user_data(attestation);
 	test->policy.module_id = ne_attestation_module_id(attestation);
+	test->policy.when = NE_ATTESTATION_AT_TIME;
+	test->policy.time = VERACRUZ_TIME + 1;
 	test->policy.max_age = 1;
 	verify_raw(test, &raw);
 	check_accepted(test);
@@ -925,6 +927,17 @@ static void the_age_is_that_of_the_document(void **state)
 	forget(test);
 }
 
+static void a_document_has_no_age_at_its_own_time(void **state)
+{
+	struct test *test = test_new();
+
+	(void)state;
+	test->policy.when = NE_ATTESTATION_AT_ITS_TIME;
+	test->policy.max_age = 1;
+	refuse(test, EINVAL, NE_ATTESTATION_NO_CHECK,
+	       "a document has no age at its own time");
+}
+
 /* --- Expectations -------------------------------------------------------- */
 
 static struct test *test_that_expects(unsigned int pcr, uint8_t value)
@@ -963,21 +976,60 @@ static void one_wrong_bit_of_a_register_is_seen(void **state)
 	refuse(test, EACCES, NE_ATTESTATION_PCRS, "PCR0 is 1010");
 }
 
-static void debug_mode_is_named(void **state)
+/* PCR0 to 2 are zero, PCR3 is not: a role. */
+static void run_in_debug_mode(struct document *document)
 {
-	static uint8_t pcrs[1 + 3 * 51];
-	struct test *test = test_that_expects(0, 0x10);
+	uint8_t pcrs[1 + 4 * 51] = { 0xa4 };
 
-	(void)state;
-	pcrs[0] = 0xa3;
-	for (uint8_t i = 0; i < 3; i++) {
+	for (uint8_t i = 0; i < 4; i++) {
 		pcrs[1 + 51 * i] = i;
 		pcrs[2 + 51 * i] = 0x58;
 		pcrs[3 + 51 * i] = 48;
 	}
-	document_set(test->document, "pcrs", pcrs, sizeof(pcrs));
+	memset(pcrs + sizeof(pcrs) - 48, 0x13, 48);
+	document_set(document, "pcrs", pcrs, sizeof(pcrs));
+}
+
+static void debug_mode_is_named(void **state)
+{
+	struct test *test = test_that_expects(0, 0x10);
+
+	(void)state;
+	run_in_debug_mode(test->document);
 	refuse(test, EACCES, NE_ATTESTATION_PCRS,
 	       "PCR0 is zero: the enclave ran in debug mode");
+}
+
+static void debug_mode_passes_for_nothing_that_is_expected(void **state)
+{
+	struct test *test = test_that_expects(3, 0x13);
+
+	(void)state;
+	run_in_debug_mode(test->document);
+	refuse(test, EACCES, NE_ATTESTATION_PCRS,
+	       "the enclave ran in debug mode: its console is open, and no "
+	       "register tells which code ran");
+}
+
+static void debug_mode_can_be_expected(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct test *test = test_that_expects(3, 0x13);
+
+		test->policy.expected_pcrs |= UINT32_C(1) << i;
+		run_in_debug_mode(test->document);
+		accept(test);
+	}
+}
+
+static void debug_mode_is_for_the_caller_if_nothing_is_expected(void **state)
+{
+	struct test *test = test_new();
+
+	(void)state;
+	run_in_debug_mode(test->document);
+	accept(test);
 }
 
 static void a_register_of_another_length_is_not_the_expected_one(void **state)
@@ -1044,9 +1096,9 @@ static void data_is_compared(void **state)
 		assert_null(strstr(test->err.text, data->wrong));
 		forget(test);
 		refuse(test_that_expects_data(data, "something longer"), EACCES,
-		       data->check, "expected are 16 others");
+		       data->check, "bytes, and 16 are expected");
 		refuse(test_that_expects_data(data, ""), EACCES, data->check,
-		       "expected are 0 others");
+		       "bytes, and 0 are expected");
 		test = test_that_expects_data(data, data->right);
 		document_drop(test->document, data->field);
 		refuse(test, EACCES, data->check, "the document has no ");
@@ -1238,9 +1290,15 @@ int main(void)
 		cmocka_unit_test(a_time_can_be_given),
 		cmocka_unit_test(now_is_the_time_unless_said),
 		cmocka_unit_test(the_age_is_that_of_the_document),
+		cmocka_unit_test(a_document_has_no_age_at_its_own_time),
 		cmocka_unit_test(registers_are_compared),
 		cmocka_unit_test(one_wrong_bit_of_a_register_is_seen),
 		cmocka_unit_test(debug_mode_is_named),
+		cmocka_unit_test(
+			debug_mode_passes_for_nothing_that_is_expected),
+		cmocka_unit_test(debug_mode_can_be_expected),
+		cmocka_unit_test(
+			debug_mode_is_for_the_caller_if_nothing_is_expected),
 		cmocka_unit_test(
 			a_register_of_another_length_is_not_the_expected_one),
 		cmocka_unit_test(data_is_compared),

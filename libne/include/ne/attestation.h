@@ -77,7 +77,8 @@ struct ne_attestation_bytes {
  *
  * Fields that are not known are ignored once they are well-formed, as AWS's
  * own reader does: AWS may add some, and they cannot change what the others
- * say.
+ * say. One is refused, nitrotpm_pcrs: such a document is of an instance, not of
+ * an enclave, and AWS's root signs these, too.
  *
  * Return: 0; -EBADMSG: not a document, or a malformed one; -ENOMEM.
  */
@@ -226,10 +227,13 @@ enum ne_attestation_when {
  * @n_roots: how many
  * @when: the time to verify at
  * @time: seconds since 1970 (UTC), for NE_ATTESTATION_AT_TIME
- * @max_age: seconds from the document's time to that of @when, at most; 0: any
+ * @max_age: seconds from the document's time to that of @when, at most; 0: any;
+ *	 makes no sense with NE_ATTESTATION_AT_ITS_TIME (-EINVAL)
  * @large_data: user_data and nonce may have NE_ATTESTATION_MAX_LARGE_DATA bytes
  *	 instead of NE_ATTESTATION_MAX_DATA
- * @expected_pcrs: bit i: register i must be @pcrs[i]
+ * @expected_pcrs: bit i: register i must be @pcrs[i]; a document of an enclave
+ *	 in debug mode is refused if there is any, unless PCR0, PCR1 or PCR2
+ *	 are among them, and zero
  * @pcrs: registers, those that are expected
  * @nonce: what the nonce must be; NULL: anything, also none
  * @user_data: likewise
@@ -277,7 +281,8 @@ struct ne_attestation_policy {
  * Return: 0: all checks passed; -EBADMSG: NE_ATTESTATION_SYNTAX failed;
  * -EKEYREJECTED: signature, root, order, constraints, key usage or chain;
  * -EKEYEXPIRED: validity or age; -EACCES: another expectation; -EINVAL: the
- * policy has an array of roots without any; -ENOMEM; -EIO: OpenSSL failed.
+ * policy has an array of roots without any, or @max_age for a document's own
+ * time; -ENOMEM; -EIO: OpenSSL failed.
  */
 int ne_attestation_verify(const struct ne_attestation *attestation,
 			  const struct ne_attestation_policy *policy,
