@@ -387,7 +387,7 @@ static int check_certificate_validity(const struct chain *chain,
 			verdict, NE_ATTESTATION_VALIDITY,
 			"%s has expired: its life ended at %s, and it is "
 			"verified at %s; verify an old document at the "
-			"time it was made (--time document)",
+			"time it was made",
 			chain_describe(chain, index).text,
 			utc_describe(to).text, utc_describe(time).text);
 	return 0;

@@ -107,8 +107,8 @@ static int check_length(const char *name,
 	if (data->size > NE_ATTESTATION_MAX_DATA && !policy->large_data)
 		return verdict_refuse(
 			verdict, NE_ATTESTATION_SYNTAX,
-			"the %s has %zu bytes, and verifiers take %d; "
-			"allow for large ones if yours does (--large)",
+			"the %s has %zu bytes, and verifiers take %d "
+			"unless they allow for large ones",
 			name, data->size, NE_ATTESTATION_MAX_DATA);
 	return 0;
 }
@@ -275,8 +275,7 @@ static int untrusted_root(const struct ne_attestation *attestation,
 		return verdict_refuse(
 			verdict, NE_ATTESTATION_ROOT,
 			"this document is from an emulator (CN=%s, "
-			"SHA-256 %s), not below %s; name its root with "
-			"--root if that is meant",
+			"SHA-256 %s), not below %s",
 			name.text, fingerprint(root).hex, expected);
 	return verdict_refuse(
 		verdict, NE_ATTESTATION_ROOT,
