@@ -22,7 +22,8 @@ bool is_expected(const struct expected *expected, unsigned int index)
 }
 
 static int expect(struct expected *expected, unsigned int index,
-		  const struct ne_pcr *pcr, struct ne_error *err)
+		  const struct ne_pcr *pcr, struct origin origin,
+		  struct ne_error *err)
 {
 	if (is_expected(expected, index) &&
 	    memcmp(&expected->pcrs[index], pcr, sizeof(*pcr)))
@@ -32,6 +33,8 @@ static int expect(struct expected *expected, unsigned int index,
 				    index);
 	expected->mask |= UINT32_C(1) << index;
 	expected->pcrs[index] = *pcr;
+	if (origin.what)
+		expected->origins[index] = origin;
 	return 0;
 }
 
@@ -51,7 +54,7 @@ int expect_hex(struct expected *expected, unsigned int index, const char *hex,
 	if (ret)
 		return ret;
 	memcpy(pcr.bytes, bytes.data, sizeof(pcr.bytes));
-	return expect(expected, index, &pcr, err);
+	return expect(expected, index, &pcr, (struct origin){ 0 }, err);
 }
 
 int expect_assignment(struct expected *expected, const char *text,
@@ -73,6 +76,7 @@ int expect_assignment(struct expected *expected, const char *text,
 int expect_image(struct expected *expected, const char *path,
 		 struct ne_error *err)
 {
+	const struct origin origin = { "image", path };
 	cleanup_eif struct ne_eif *eif = NULL;
 	struct ne_eif_measurements measured;
 	int ret = ne_eif_open(&eif, path, err);
@@ -86,23 +90,23 @@ int expect_image(struct expected *expected, const char *path,
 		ne_error_prefix(err, "%s", path);
 		return ret;
 	}
-	ret = expect(expected, 0, &measured.pcr0, err);
+	ret = expect(expected, 0, &measured.pcr0, origin, err);
 	if (!ret)
-		ret = expect(expected, 1, &measured.pcr1, err);
+		ret = expect(expected, 1, &measured.pcr1, origin, err);
 	if (!ret)
-		ret = expect(expected, 2, &measured.pcr2, err);
+		ret = expect(expected, 2, &measured.pcr2, origin, err);
 	if (!ret && measured.is_signed)
-		ret = expect(expected, 8, &measured.pcr8, err);
+		ret = expect(expected, 8, &measured.pcr8, origin, err);
 	return ret;
 }
 
 static int expect_text(struct expected *expected, unsigned int index,
-		       const char *text, struct ne_error *err)
+		       struct origin origin, struct ne_error *err)
 {
 	struct ne_pcr pcr = { 0 };
-	int ret = ne_pcr_extend(&pcr, text, strlen(text), err);
+	int ret = ne_pcr_extend(&pcr, origin.name, strlen(origin.name), err);
 
-	return ret ? ret : expect(expected, index, &pcr, err);
+	return ret ? ret : expect(expected, index, &pcr, origin, err);
 }
 
 int expect_role(struct expected *expected, const char *arn,
@@ -113,7 +117,7 @@ int expect_role(struct expected *expected, const char *arn,
 				    "\"%.80s\" is no ARN of a role; one is "
 				    "arn:aws:iam::123456789012:role/NAME",
 				    arn);
-	return expect_text(expected, 3, arn, err);
+	return expect_text(expected, 3, (struct origin){ "role", arn }, err);
 }
 
 int expect_instance_id(struct expected *expected, const char *id,
@@ -125,5 +129,5 @@ int expect_instance_id(struct expected *expected, const char *id,
 				    "\"%.40s\" is no instance id; one is "
 				    "i-0123456789abcdef0",
 				    id);
-	return expect_text(expected, 4, id, err);
+	return expect_text(expected, 4, (struct origin){ "instance", id }, err);
 }

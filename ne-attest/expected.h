@@ -14,9 +14,16 @@
 
 #include "ne-attest/bytes.h"
 
+/* Whose register it is, as in "role" and its ARN. */
+struct origin {
+	const char *what; /* NULL: just a value */
+	const char *name; /* the caller's */
+};
+
 struct expected {
 	uint32_t mask; /* bit i: pcrs[i] is expected */
 	struct ne_pcr pcrs[NE_PCR_COUNT];
+	struct origin origins[NE_PCR_COUNT];
 };
 
 bool is_expected(const struct expected *expected, unsigned int index);

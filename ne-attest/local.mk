@@ -13,6 +13,7 @@ ne_attest_libne_attest_la_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(JANSSON_CFLAGS)
 ne_attest_libne_attest_la_LIBADD = libne.la $(CRYPTO_LIBS) $(JANSSON_LIBS)
 ne_attest_ne_attest_SOURCES = \
+	%D%/advice.c %D%/advice.h \
 	%D%/commands.h \
 	%D%/describe.c \
 	%D%/expect.c \

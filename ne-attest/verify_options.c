@@ -23,6 +23,7 @@ enum {
 	OPTION_TIME,
 	OPTION_MAX_AGE,
 	OPTION_LARGE,
+	OPTION_STRICT,
 	OPTION_JSON,
 	OPTION_PCR0,
 };
@@ -77,6 +78,7 @@ static const struct option long_options[] = {
 	{ "time", required_argument, NULL, OPTION_TIME },
 	{ "max-age", required_argument, NULL, OPTION_MAX_AGE },
 	{ "large", no_argument, NULL, OPTION_LARGE },
+	{ "strict", no_argument, NULL, OPTION_STRICT },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -101,8 +103,10 @@ static const char usage[] =
 	"                       seconds since 1970\n"
 	"  --max-age TIME       refuse documents older than seconds, or 10m, 2h, 1d\n"
 	"  --large              user data and nonce may have 1024 bytes, not just 512\n"
+	"  --strict             refuse what is else just warned of: debug mode, and that\n"
+	"                       no measurement of code is expected\n"
 	"  --json               as JSON, an object for each document\n"
-	"  -q, --quiet          nothing but what is refused\n"
+	"  -q, --quiet          nothing but what is refused, and warnings\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"DOCUMENT is a file or - for standard input: binary, hexadecimal or base64.\n"
@@ -190,6 +194,9 @@ static int parse_option(struct verify_options *options, int option,
 	case OPTION_LARGE:
 		options->policy.large_data = true;
 		return 0;
+	case OPTION_STRICT:
+		options->strict = true;
+		return 0;
 	case OPTION_JSON:
 		options->as_json = true;
 		return 0;
@@ -245,6 +252,12 @@ int verify_options_parse(struct verify_options *options, int argc, char **argv)
 	}
 	if (optind == argc)
 		return report_usage("verify", "name a DOCUMENT");
+	if (options->policy.max_age &&
+	    options->policy.when == NE_ATTESTATION_AT_ITS_TIME)
+		return report_usage("verify",
+				    "a document has no age at its own time: "
+				    "--max-age wants another --time, such as "
+				    "when you received it");
 	options->documents = argv + optind;
 	finish_policy(options);
 	return 0;

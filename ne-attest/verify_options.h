@@ -22,6 +22,7 @@ struct verify_options {
 	struct ne_attestation_bytes public_key_view;
 	bool as_json;
 	bool quiet;
+	bool strict;
 	char **documents; /* ends with NULL */
 };
 

@@ -126,7 +126,14 @@ verify 0 "a document comes as hexadecimal digits" -q doc.hex
 tr -d ' \n' <doc.hex | tr a-f A-F >doc.HEX
 verify 0 "a document comes as large hexadecimal digits" -q doc.HEX
 silent "who is quiet says nothing" "$out"
-silent "also no warnings" "$err"
+says "but warns: status 0 would say more than is true" "$err" \
+	'^ne-attest: doc.HEX: warning: no measurement was expected'
+verify 0 "there may be nothing to warn of" -q --pcr0 $pcr0 doc
+silent "then nothing is said" "$err"
+verify 0 "who is quiet is told of debug mode, too" -q debug
+says "it is" "$err" '^ne-attest: debug: warning: the enclave ran in debug mode'
+verify 0 "JSON does not swallow warnings with that" -q --json debug
+says "they are there" "$err" 'warning: the enclave ran in debug mode'
 verify 1 "who is quiet refuses all the same" -q broken
 silent "and says nothing to standard output" "$out"
 says "but why on standard error" "$err" 'refused (signature)'
@@ -140,7 +147,7 @@ verify 1 "something behind it is not" tagged
 verify 0 "AWS's root may be named by file" -q --root root.pem doc
 verify 0 "AWS's root may be named" -q --root aws doc
 verify 1 "another root is not AWS's" --root other.pem doc
-says "it says so" "$err" 'refused (root): this document is from AWS (CN=aws.nitro-enclaves), and the root that is trusted is another'
+says "it says so" "$err" 'refused (root): this document is from AWS (CN=aws.nitro-enclaves), and the root that is trusted is another; --root aws trusts'
 verify 0 "several roots may be trusted" -q --root other.pem --root root.pem doc
 cat other.pem root.pem >both.pem
 verify 0 "also from one file" -q --root both.pem doc
@@ -161,6 +168,19 @@ verify 1 "a register that is not there is refused" --pcr31 "$zero" doc
 says "it says so" "$err" 'PCR31 is missing'
 verify 1 "debug mode is refused where code is expected" --pcr0 $pcr0 debug
 says "it says so" "$err" 'PCR0 is zero: the enclave ran in debug mode'
+verify 1 "debug mode is refused where anything is expected" --pcr15 "$zero" debug
+says "it says so" "$err" 'refused (pcrs): the enclave ran in debug mode'
+verify 0 "debug mode can be expected" --pcr15 "$zero" --pcr0 "$zero" debug
+says "which is warned of" "$err" 'warning: the enclave ran in debug mode'
+
+verify 1 "who is strict expects a measurement" --strict doc
+says "the check is named" "$err" '^ne-attest: doc: refused (pcrs): no measurement was expected'
+says "the check has failed" "$out" '^  pcrs         failed$'
+verify 1 "who is strict and quiet does, too" -q --strict doc
+verify 0 "who is strict verifies all the same" -q --strict --pcr0 $pcr0 doc
+silent "without a warning" "$err"
+verify 1 "who is strict takes no debug mode" -q --strict --pcr0 "$zero" debug
+says "the check is named" "$err" '^ne-attest: debug: refused (pcrs): the enclave ran in debug mode'
 verify 2 "a register is 96 digits" --pcr0 1234 doc
 says "it says so" "$err" 'PCR0 is to be 96 hexadecimal digits, not 4'
 verify 2 "a register is digits" --pcr0 "${zero%0}x" doc
@@ -176,7 +196,7 @@ verify 0 "a value may be in a file" -q --nonce @nonce.bin doc
 verify 0 "a value may be base64" -q --nonce "base64:$(base64 -w0 <nonce.bin)" doc
 verify 1 "a value may be text" --nonce text:hello doc
 says "it says that it is another" "$err" \
-	"refused (nonce): the document's nonce has 32 bytes, expected are 5 others"
+	"refused (nonce): the document's nonce has 32 bytes, and 5 are expected"
 verify 1 "one wrong digit is refused" --nonce "${nonce%5}6" doc
 says "it does not tell the expected one" "$err" 'is not the expected one'
 verify 1 "other user data is refused" --user-data text: doc
@@ -192,10 +212,10 @@ says "it says so" "$err" 'refused (public_key): the document has no public_key'
 
 role=arn:aws:iam::123456789012:role/app
 verify 1 "another role is refused" --role $role doc
-says "it is PCR3" "$err" 'PCR3 is 0000'
+says "it is PCR3, and whose" "$err" "refused (pcrs): PCR3 is not that of role $role: PCR3 is 0000"
 verify 0 "the instance is as expected" -q --instance-id i-04fd167167daacf3b doc
 verify 1 "another instance is refused" --instance-id i-04fd167167daacf3c doc
-says "it is PCR4" "$err" 'PCR4 is 4554'
+says "it is PCR4, and whose" "$err" 'PCR4 is not that of instance i-04fd167167daacf3c: PCR4 is 4554'
 verify 2 "a role is an ARN" --role app doc
 verify 2 "an instance id is one" --instance-id 04fd doc
 
@@ -222,6 +242,8 @@ at 1 "now is the default" --time now
 at 0 "it is young enough" -q --time 1668034920 --max-age 10m
 at 1 "it is too old" --time 1668034921 --max-age 10m
 says "it says so" "$err" 'refused (age): the document is 601 s old'
+verify 2 "a document has no age at its own time" --max-age 10m doc
+says "it says so" "$err" '^ne-attest verify: a document has no age at its own time: --max-age'
 for age in 0 '' m 1y 1mm -1 99999999999999999999; do
 	at 2 "'$age' is no age" --max-age "$age"
 done
@@ -263,6 +285,15 @@ sys.exit(not eval(sys.argv[2]))' "$out" "$1"
 	verify 1 "several documents are several objects" --json doc empty debug
 	json_says "in their order" \
 		'[x["document"] for x in documents] == ["doc", "empty", "debug"] and [x["failed"] for x in documents] == [None, "syntax", None]'
+	verify 1 "strictness can be JSON" --json --strict doc
+	json_says "it is a refusal" \
+		'd["verified"] is False and d["failed"] == "pcrs" and d["checks"]["pcrs"] == "failed" and "no measurement" in d["reason"] and d["warnings"] == []'
+	verify 2 "trouble can be JSON" --json nowhere large doc
+	silent "then it is said there" "$err"
+	json_says "it is no refusal by a check" \
+		'd["verified"] is False and d["failed"] is None and "cannot open nowhere" in d["reason"] and d["attestation"] is None and d["checks"]["syntax"] == "not reached"'
+	json_says "each document has its object" \
+		'[x["verified"] for x in documents] == [False, False, True] and "more than" in documents[1]["reason"]'
 	run_expect 0 "show can be JSON" "$NE_ATTEST" show --json broken
 	json_says "which says that nothing is verified" \
 		'd["verified"] is False and d["attestation"]["timestamp"] == 1668034320696'
@@ -294,7 +325,7 @@ if "$EIF" build -o image.eif --kernel kernel --cmdline 'quiet' --init init \
 		"\"kms:RecipientAttestation:ImageSha384\": \"$image0\""
 	says "which compares as it should" "$out" '"StringEqualsIgnoreCase"'
 	verify 1 "another image's document is refused" --eif image.eif doc
-	says "it says so" "$err" "PCR0 is $pcr0, expected is $image0"
+	says "it says so" "$err" "PCR0 is not that of image image.eif: PCR0 is $pcr0, expected is $image0"
 	verify 2 "an image and another register contradict" --eif image.eif --pcr0 $pcr0 doc
 	says "it says so" "$err" 'PCR0 is expected to have two different values'
 	run_expect 0 "expect knows the parent" "$NE_ATTEST" expect --role $role \

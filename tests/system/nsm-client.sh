@@ -113,6 +113,16 @@ says "$err" 'attestation document: the NSM answers InputTooLarge' \
 "$emulated" "$NE_ATTEST" request --nonce '' -o document 2>"$err"
 verified 'an empty nonce is one, and a file gets a document' \
 	document --nonce ''
+run_expect 1 'without its root it is refused' "$NE_ATTEST" verify document
+says "$err" "from an emulator .*not below AWS's root; if that is meant, name its root with --root" \
+	'which says what to do'
+"$NSM_EMU" run --quiet --limits hardware -- "$NE_ATTEST" request \
+	--nonce @large -o larger 2>"$err"
+run_expect 1 'a large nonce is more than verifiers take' \
+	"$NE_ATTEST" verify --root "$root" larger
+says "$err" 'verifiers take 512 unless they allow for large ones; if yours does, use --large' \
+	'unless they say so'
+verified 'then it is fine' larger --large
 "$emulated" "$NE_ATTEST" request --random-nonce --base64 >document 2>"$err"
 is 'base64 is one line' "$(wc -l <document) $(tr -d 'A-Za-z0-9+/=\n' <document |
 	wc -c)" '1 0'
