@@ -243,18 +243,39 @@ static void run_sandbox(const void *data)
 	sandbox_run(data);
 }
 
+/* The whole pages of an image. */
+static void *image_pages(const struct ne_eif *image, size_t *size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)ne_eif_data(image);
+	uintptr_t end = start + ne_eif_size(image);
+
+	start = (start + page - 1) / page * page;
+	end = end / page * page;
+	*size = start < end ? end - start : 0;
+	return (void *)start;
+}
+
 /* Its copy of the image is not for the warden to keep. */
 static void forget_image(const void *data)
 {
 	const struct sandbox_spec *sandbox = data;
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)ne_eif_data(sandbox->image);
-	uintptr_t end = start + ne_eif_size(sandbox->image);
+	size_t size;
+	void *pages = image_pages(sandbox->image, &size);
 
-	start = (start + page - 1) / page * page;
-	end = end / page * page;
-	if (start < end)
-		munmap((void *)start, end - start);
+	if (size)
+		munmap(pages, size);
+}
+
+/* Nor are those of others: who needed this one has been forked. */
+static void keep_image_from_others(const struct ne_eif *image)
+{
+	size_t size;
+	void *pages = image_pages(image, &size);
+
+	/* If that fails, memory is all that is lost. */
+	if (size)
+		madvise(pages, size, MADV_DONTFORK);
 }
 
 static int make_socket(int type, void *data)
@@ -292,6 +313,7 @@ static int start_warden(struct machine *machine,
 	r = warden_start(&machine->warden, &enclave, err);
 	if (r)
 		return r;
+	keep_image_from_others(machine->image);
 	machine->warden_source = loop_add(machine->loop, machine->warden.pidfd,
 					  EPOLLIN, warden_ended, machine);
 	machine->control_source = loop_add(machine->loop, machine->control,
