@@ -6,11 +6,24 @@
  * PCR0, and kms:RecipientAttestation:PCR<n>), the operator that compares them,
  * and the actions that know them are from AWS KMS's developer guide,
  * "Condition keys for Nitro Enclaves".
+ *
+ * Theory of operation
+ *
+ * A policy allows what any of its statements allows, unless one denies it. So a
+ * statement that allows an image to use a key says nothing of all the others:
+ * the default policy of a key, for one, allows everything to the account. Hence
+ * there are two kinds of statements. One allows, if all registers are as
+ * expected. The others deny what needs no enclave otherwise, one for each
+ * register: the keys of a condition are joined by "and", and the statement
+ * must deny if any register is another. StringNotEquals and its like are true
+ * if the key is missing, that is for whoever brings no document, which is the
+ * very point; those that end in IfExists would be no different.
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -22,20 +35,30 @@ static const char usage[] =
 	"\n"
 	"  --role ARN        also PCR3, of the parent instance's IAM role\n"
 	"  --instance-id ID  also PCR4, of the parent instance\n"
-	"  --kms             just a statement for the policy of a KMS key\n"
-	"  --json            as JSON\n"
+	"  --kms[=WHICH]     just the statements for the policy of a KMS key: all of\n"
+	"                    them, allow or deny\n"
+	"  --json            all of it as JSON\n"
 	"  -h, --help        this text\n"
 	"\n"
 	"Prints the registers that a document of this enclave image has, unless the\n"
-	"enclave runs in debug mode, and the condition of a KMS key policy for them.\n";
+	"enclave runs in debug mode, and the condition of a KMS key policy for them.\n"
+	"One statement allows this image to use the key; the others deny it to all else,\n"
+	"whatever other statements allow.\n";
 
 /* To be replaced by whoever does not say. */
 static const char no_role[] = "arn:aws:iam::ACCOUNT:role/ROLE";
 
+enum kms_statements {
+	KMS_NONE = 0,
+	KMS_ALLOW = 1,
+	KMS_DENY = 2,
+	KMS_ALL = KMS_ALLOW | KMS_DENY,
+};
+
 struct choice {
 	const char *role;
 	const char *instance_id;
-	bool kms;
+	enum kms_statements kms;
 	bool as_json;
 };
 
@@ -63,24 +86,35 @@ static json_t *pcrs_to_json(const struct expected *expected)
 }
 
 /* PCR0 measures what PCR1 and PCR2 do, so that these would say it again. */
-static json_t *kms_condition(const struct expected *expected)
+static bool is_in_policies(const struct expected *expected, unsigned int index)
 {
-	static const unsigned int others[] = { 3, 4, 8 };
-	json_t *keys = json_object();
+	return is_expected(expected, index) && index != 1 && index != 2;
+}
+
+static int set_kms_key(json_t *json, const struct expected *expected,
+		       unsigned int index)
+{
 	char key[48];
 
-	set_pcr(keys, "kms:RecipientAttestation:ImageSha384", expected, 0);
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (!is_expected(expected, others[i]))
-			continue;
-		snprintf(key, sizeof(key), "kms:RecipientAttestation:PCR%u",
-			 others[i]);
-		set_pcr(keys, key, expected, others[i]);
-	}
+	if (!index)
+		return set_pcr(json, "kms:RecipientAttestation:ImageSha384",
+			       expected, 0);
+	snprintf(key, sizeof(key), "kms:RecipientAttestation:PCR%u", index);
+	return set_pcr(json, key, expected, index);
+}
+
+static json_t *kms_condition(const struct expected *expected)
+{
+	json_t *keys = json_object();
+
+	for (unsigned int i = 0; i < NE_PCR_COUNT; i++)
+		if (is_in_policies(expected, i))
+			set_kms_key(keys, expected, i);
 	return json_pack("{s:o}", "StringEqualsIgnoreCase", keys);
 }
 
-static json_t *kms_statement(const struct expected *expected, const char *role)
+static json_t *allow_statement(const struct expected *expected,
+			       const char *role)
 {
 	return json_pack("{s:s, s:s, s:{s:s}, s:[s,s,s,s,s], s:s, s:o}", "Sid",
 			 "AllowEnclave", "Effect", "Allow", "Principal", "AWS",
@@ -88,6 +122,43 @@ static json_t *kms_statement(const struct expected *expected, const char *role)
 			 "kms:DeriveSharedSecret", "kms:GenerateDataKey",
 			 "kms:GenerateDataKeyPair", "kms:GenerateRandom",
 			 "Resource", "*", "Condition", kms_condition(expected));
+}
+
+/*
+ * Random numbers come from no key, so that a key's policy cannot deny them.
+ * Whoever may encrypt with another key what this one encrypted can decrypt it
+ * there; no enclave takes part in that.
+ */
+static json_t *deny_statement(const struct expected *expected,
+			      unsigned int index)
+{
+	json_t *keys = json_object();
+	char name[32];
+
+	snprintf(name, sizeof(name), "DenyOtherPCR%u", index);
+	set_kms_key(keys, expected, index);
+	return json_pack("{s:s, s:s, s:s, s:[s,s,s,s,s], s:s, s:{s:o}}", "Sid",
+			 name, "Effect", "Deny", "Principal", "*", "Action",
+			 "kms:Decrypt", "kms:DeriveSharedSecret",
+			 "kms:GenerateDataKey", "kms:GenerateDataKeyPair",
+			 "kms:ReEncryptFrom", "Resource", "*", "Condition",
+			 "StringNotEqualsIgnoreCase", keys);
+}
+
+static json_t *kms_statements(const struct expected *expected,
+			      const struct choice *choice,
+			      enum kms_statements which)
+{
+	json_t *statements = json_array();
+
+	if (which & KMS_ALLOW)
+		json_array_append_new(statements,
+				      allow_statement(expected, choice->role));
+	for (unsigned int i = 0; which & KMS_DENY && i < NE_PCR_COUNT; i++)
+		if (is_in_policies(expected, i))
+			json_array_append_new(statements,
+					      deny_statement(expected, i));
+	return statements;
 }
 
 static int print_json(json_t *json)
@@ -114,7 +185,8 @@ static int print_for_people(const struct expected *expected)
 		width = printf("PCR%u", i);
 		printf("%*s%s\n", 8 - width, "", hex);
 	}
-	puts("\nIn the policy of a KMS key (a whole statement: --kms):");
+	puts("\nIn the policy of a KMS key (whole statements, which also\n"
+	     "deny it to all else: --kms):");
 	printf("\"Condition\": ");
 	fflush(stdout);
 	return print_json(kms_condition(expected));
@@ -123,13 +195,16 @@ static int print_for_people(const struct expected *expected)
 static int print(const struct expected *expected, const struct choice *choice)
 {
 	if (choice->kms)
-		return print_json(kms_statement(expected, choice->role));
+		return print_json(
+			kms_statements(expected, choice, choice->kms));
 	if (choice->as_json)
 		return print_json(
-			json_pack("{s:o, s:o, s:o}", "pcrs",
+			json_pack("{s:o, s:o, s:o, s:o}", "pcrs",
 				  pcrs_to_json(expected), "kms_condition",
 				  kms_condition(expected), "kms_statement",
-				  kms_statement(expected, choice->role)));
+				  allow_statement(expected, choice->role),
+				  "kms_deny_statements",
+				  kms_statements(expected, choice, KMS_DENY)));
 	return print_for_people(expected);
 }
 
@@ -150,12 +225,21 @@ static int expect(const char *image, const struct choice *choice)
 	return ret ? report_failure(&err) : print(&expected, choice);
 }
 
+static bool parse_kms(enum kms_statements *which, const char *text)
+{
+	*which = KMS_ALL;
+	if (!text)
+		return true;
+	*which = strcmp(text, "deny") ? KMS_ALLOW : KMS_DENY;
+	return *which == KMS_DENY || !strcmp(text, "allow");
+}
+
 int command_expect(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "role", required_argument, NULL, 'r' },
 		{ "instance-id", required_argument, NULL, 'i' },
-		{ "kms", no_argument, NULL, 'k' },
+		{ "kms", optional_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -173,7 +257,11 @@ int command_expect(int argc, char **argv)
 			choice.instance_id = optarg;
 			break;
 		case 'k':
-			choice.kms = true;
+			if (!parse_kms(&choice.kms, optarg))
+				return report_usage("expect",
+						    "--kms is \"allow\", "
+						    "\"deny\", or both if it "
+						    "says neither");
 			break;
 		case 'j':
 			choice.as_json = true;
@@ -188,5 +276,9 @@ int command_expect(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return report_usage("expect", "name one IMAGE");
+	if (choice.kms && choice.as_json)
+		return report_usage("expect",
+				    "--kms prints JSON, too, of which --json "
+				    "is all: choose one");
 	return expect(argv[optind], &choice);
 }

@@ -335,10 +335,25 @@ if "$EIF" build -o image.eif --kernel kernel --cmdline 'quiet' --init init \
 	says "the instance is PCR4" "$out" '"kms:RecipientAttestation:PCR4": "4554042339e6a1dd'
 	run_expect 0 "the role can be filled in later" "$NE_ATTEST" expect --kms image.eif
 	says "there is a place for it" "$out" '"AWS": "arn:aws:iam::ACCOUNT:role/ROLE"'
+	run_expect 2 "there are two kinds of statements" "$NE_ATTEST" expect --kms=all image.eif
+	says "it says which" "$err" '--kms is "allow", "deny", or both'
+	run_expect 2 "one form is enough" "$NE_ATTEST" expect --kms --json image.eif
+	says "it says so" "$err" 'choose one'
 	if have python3; then
-		run_expect 0 "expect can be JSON" "$NE_ATTEST" expect --json image.eif
+		run_expect 0 "expect can be JSON" "$NE_ATTEST" expect --json --role $role image.eif
 		json_says "which has all of it" \
-			"d['pcrs']['PCR0'] == '$image0' and d['kms_statement']['Condition'] == d['kms_condition']"
+			"d['pcrs']['PCR0'] == '$image0' and d['kms_statement']['Condition'] == d['kms_condition'] and len(d['kms_deny_statements']) == 2"
+		run_expect 0 "KMS allows, and denies" "$NE_ATTEST" expect --kms --role $role image.eif
+		json_says "it allows if all registers are as expected" \
+			"[s['Effect'] for s in d] == ['Allow', 'Deny', 'Deny'] and d[0]['Principal'] == {'AWS': '$role'} and len(d[0]['Condition']['StringEqualsIgnoreCase']) == 2"
+		json_says "it denies to all if one is not, or there is no document" \
+			"[[*s['Condition']['StringNotEqualsIgnoreCase']] for s in d[1:]] == [['kms:RecipientAttestation:ImageSha384'], ['kms:RecipientAttestation:PCR3']] and all(len(s['Condition']) == 1 and s['Principal'] == '*' for s in d[1:])"
+		json_says "also to encrypt for another key" "'kms:ReEncryptFrom' in d[1]['Action'] and 'kms:Decrypt' in d[1]['Action']"
+		json_says "statements have different names" "len(set(s['Sid'] for s in d)) == 3"
+		run_expect 0 "KMS can just allow" "$NE_ATTEST" expect --kms=allow image.eif
+		json_says "it does" "[s['Effect'] for s in d] == ['Allow']"
+		run_expect 0 "KMS can just deny" "$NE_ATTEST" expect --kms=deny image.eif
+		json_says "it does" "[s['Effect'] for s in d] == ['Deny']"
 	fi
 	printf 'x' | dd of=image.eif bs=1 seek=600 conv=notrunc 2>/dev/null
 	run_expect 2 "a damaged image is trouble" "$NE_ATTEST" expect image.eif
