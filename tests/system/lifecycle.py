@@ -271,6 +271,21 @@ def four_under_one_emulation():
           describe(descendants(os.getpid())))
 
 
+def wardens_are_small():
+    """A warden is forked from ne-emu, which may just hold others' images."""
+    line = "; ".join([f"'{NE_RUN}' --mem 256 '{LARGE}' &"] * 4).replace("&;", "&")
+    run = Started(NE_EMU, "run", "--", "sh", "-c", line + " wait")
+    until(lambda: len(run.booted()) == 4 or run.ended(), BOOT_SECONDS)
+    resident = [
+        int(re.search(r"VmRSS:\s*(\d+)", proc(pid, "status"))[1])
+        for pid in descendants(run.pid)
+        if proc(pid, "comm").startswith("ne-emu-warden")
+    ]
+    check("a warden has none of the images of 30 MB that are about",
+          len(resident) >= 4 and max(resident) < 16384, resident, run.said())
+    end_all([run])
+
+
 def eight_for_four_cpus():
     runs = [
         ne_run("--cpus", "2", STAYS, emulation=("--pool", "2-5")) for _ in range(8)
@@ -446,6 +461,8 @@ def main():
     before = mounts()
     four_at_once()
     four_under_one_emulation()
+    if not is_sanitized(NE_EMU):
+        wardens_are_small()
     eight_for_four_cpus()
     many_cycles_under_one_emulation()
     many_cycles_alone()
