@@ -260,7 +260,9 @@ static const struct {
 	{ "InputTooLarge", E2BIG,
 	  "too much data; 512 bytes of user data, 512 of a nonce, 1024 of a "
 	  "public key and a request of 4096 are safe" },
-	{ "InternalError", EIO, "it cannot do it; try again" },
+	{ "InternalError", EIO,
+	  "the fault is its own, and nothing is "
+	  "wrong with the request; who runs it may know more" },
 };
 
 static int read_error(struct cbor_in *in, struct ne_error *err)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "nsm-emu/module.h"
 #include "nsm-emu/options.h"
 #include "nsm-emu/random.h"
+#include "plumbing/log.h"
 
 /* A module's own randomness, where that matters. */
 struct seeded {
@@ -35,6 +37,7 @@ struct nsm_factory {
 	uint64_t started; /* of a running clock: milliseconds */
 	unsigned int made;
 	struct seeded *seeded;
+	atomic_bool told[256]; /* by error number */
 };
 
 /* --- Clocks -------------------------------------------------------------- */
@@ -130,6 +133,7 @@ void nsm_factory_free(struct nsm_factory *factory)
 
 int nsm_factory_open(struct nsm_factory *factory, struct ne_error *err)
 {
+	const uint64_t now = factory->clock.now(factory->clock.data);
 	const struct nsm_authority_options options = {
 		.folder = factory->options.pki,
 		.ca_cert = factory->options.ca_cert,
@@ -137,9 +141,23 @@ int nsm_factory_open(struct nsm_factory *factory, struct ne_error *err)
 		.region = factory->options.region,
 		.instance_id = factory->options.instance_id,
 		.random = factory->random,
+		.now = now ? now : 1, /* 0 is the system's */
 	};
 
 	return nsm_authority_open(&factory->authority, &options, err);
+}
+
+/* --- Failures -------------------------------------------------------------- */
+
+/* Each kind once: callers may ask thousands of times, and a clock may run. */
+static void tell_failure(const struct ne_error *why, void *data)
+{
+	struct nsm_factory *factory = data;
+	const size_t kind = (size_t)why->code % ARRAY_SIZE(factory->told);
+
+	if (!atomic_exchange(&factory->told[kind], true))
+		log_error("the NSM answers InternalError: %s",
+			  why->code ? why->text : "it does not know why");
 }
 
 /* --- Modules ------------------------------------------------------------- */
@@ -214,6 +232,8 @@ static int fill_config(struct nsm_factory *factory, const char *id,
 	config->dialect = factory->options.dialect;
 	config->limits = factory->options.limits;
 	config->clock = factory->clock;
+	config->failures =
+		(struct nsm_failures){ .tell = tell_failure, .data = factory };
 	config->random = random_for_next(factory);
 	if (!config->random)
 		return ne_error_set(err, ENOMEM, "out of memory");

@@ -26,9 +26,10 @@ int nsm_factory_new(struct nsm_factory **factory,
 void nsm_factory_free(struct nsm_factory *factory);
 
 /*
- * Opens the authority, and makes the root if there is none; once, before the
- * first module; from any thread. 0, or a negative errno and a sentence:
- * then modules can be made that do all but attest.
+ * Opens the authority, which must be valid at the time that the clock says, and
+ * makes the root if there is none; once, before the first module; from any
+ * thread. 0, or a negative errno and a sentence: then modules can be made that
+ * do all but attest.
  */
 int nsm_factory_open(struct nsm_factory *factory, struct ne_error *err);
 
@@ -42,7 +43,8 @@ int nsm_factory_registers(const struct nsm_factory *factory,
 			  struct ne_error *err);
 
 /*
- * A module. enclave: its number in the module's id; 0: a random one. What the
+ * A module. Why it answers InternalError is logged, each kind of reason once.
+ * enclave: its number in the module's id; 0: a random one. What the
  * module is random in depends on the seed and on how many there were before.
  */
 int nsm_factory_make(struct nsm_factory *factory, uint64_t enclave,

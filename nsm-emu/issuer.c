@@ -347,8 +347,8 @@ int issuer_check_time(const struct issuer *issuer, int64_t now,
 		subject(issuer->chain[0], text),
 		is_early ? "is valid only from" : "has expired on", limit, at,
 		is_early
-			? "set the clock to a later time"
-			: "renew it, or make a new root with \"nsm-emu pki rotate\"");
+			? "set the clock to a later time, or take another authority"
+			: "renew it (our own: \"nsm-emu pki rotate\"), or set the clock to an earlier time");
 }
 
 /* --- As text ----------------------------------------------------------------------- */

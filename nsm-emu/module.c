@@ -47,6 +47,7 @@ struct nsm_module {
 	struct nsm_identity *identity; /* referenced, or NULL */
 	struct nsm_random *random;
 	struct nsm_clock clock;
+	struct nsm_failures failures;
 	struct nsm_request request; /* the last one: too large for a stack */
 };
 
@@ -57,6 +58,7 @@ struct nsm_attestation {
 	enum nsm_dialect dialect;
 	struct nsm_identity *identity; /* referenced */
 	struct nsm_clock clock;
+	struct nsm_failures failures;
 	struct nsm_request request;
 	uint8_t payload[NSM_RESPONSE_MAX];
 	/* What gets signed; after that, the document. */
@@ -103,6 +105,7 @@ int nsm_module_new(struct nsm_module **module, const struct nsm_config *config,
 		made->identity = nsm_identity_ref(config->identity);
 	made->random = config->random;
 	made->clock = config->clock;
+	made->failures = config->failures;
 	*module = made;
 	return 0;
 }
@@ -113,6 +116,16 @@ void nsm_module_free(struct nsm_module *module)
 		return;
 	nsm_identity_unref(module->identity);
 	free(module);
+}
+
+/* --- Failures ---------------------------------------------------------------- */
+
+static size_t internal_error(const struct nsm_failures *failures,
+			     const struct ne_error *why, uint8_t *response)
+{
+	if (failures->tell)
+		failures->tell(why, failures->data);
+	return nsm_response_error(response, NSM_INTERNAL_ERROR);
 }
 
 /* --- Registers -------------------------------------------------------------- */
@@ -138,6 +151,7 @@ static size_t extend_pcr(struct nsm_module *module,
 			 const struct nsm_request *request, uint8_t *response)
 {
 	uint16_t index = request->index;
+	struct ne_error err = { 0 };
 
 	if (index >= NE_PCR_COUNT)
 		return nsm_response_error(response, NSM_INVALID_INDEX);
@@ -145,8 +159,8 @@ static size_t extend_pcr(struct nsm_module *module,
 		return nsm_response_error(response, NSM_READ_ONLY_INDEX);
 	if (ne_pcr_extend(&module->registers.pcrs[index],
 			  nsm_blob_bytes(request, &request->data),
-			  request->data.size, NULL))
-		return nsm_response_error(response, NSM_INTERNAL_ERROR);
+			  request->data.size, &err))
+		return internal_error(&module->failures, &err, response);
 	return nsm_response_extend_pcr(response,
 				       &module->registers.pcrs[index]);
 }
@@ -189,10 +203,13 @@ static size_t describe_nsm(const struct nsm_module *module, uint8_t *response)
 
 static size_t get_random(struct nsm_module *module, uint8_t *response)
 {
+	static const struct ne_error why = {
+		.code = EIO, .text = "there is no randomness to be had"
+	};
 	uint8_t random[NSM_RANDOM_SIZE];
 
 	if (nsm_random_bytes(module->random, random, sizeof(random)))
-		return nsm_response_error(response, NSM_INTERNAL_ERROR);
+		return internal_error(&module->failures, &why, response);
 	return nsm_response_get_random(response, random, sizeof(random));
 }
 
@@ -211,18 +228,23 @@ static size_t attest(struct nsm_module *module,
 		     const struct nsm_request *request, uint8_t *response,
 		     struct nsm_attestation **attestation)
 {
+	static const struct ne_error why = { .code = ENOMEM,
+					     .text = "out of memory" };
 	struct nsm_attestation *made;
 
 	if (!is_within_limits(request, module->limits))
 		return nsm_response_error(response, NSM_INPUT_TOO_LARGE);
-	made = module->identity ? malloc(sizeof(*made)) : NULL;
-	if (!made)
+	if (!module->identity)
 		return nsm_response_error(response, NSM_INTERNAL_ERROR);
+	made = malloc(sizeof(*made));
+	if (!made)
+		return internal_error(&module->failures, &why, response);
 	strcpy(made->module_id, module->module_id);
 	made->registers = module->registers;
 	made->dialect = module->dialect;
 	made->identity = nsm_identity_ref(module->identity);
 	made->clock = module->clock;
+	made->failures = module->failures;
 	made->request = *request;
 	*attestation = made;
 	return 0;
@@ -283,12 +305,13 @@ static size_t sign_with(struct nsm_attestation *attestation,
 	size_t size = write_payload(attestation, leaf, timestamp);
 	struct cbor_out out = document_of(attestation);
 	uint8_t signature[NSM_SIGNATURE_SIZE];
+	struct ne_error err = { 0 };
 
 	nsm_document_write_to_be_signed(&out, payload, size);
 	if (!size || out.full)
 		return nsm_response_error(response, NSM_BUFFER_TOO_SMALL);
-	if (nsm_leaf_sign(leaf, out.start, out.used, signature, NULL))
-		return nsm_response_error(response, NSM_INTERNAL_ERROR);
+	if (nsm_leaf_sign(leaf, out.start, out.used, signature, &err))
+		return internal_error(&attestation->failures, &err, response);
 	out = document_of(attestation);
 	nsm_document_write_signed(&out, payload, size, signature);
 	if (out.full)
@@ -306,10 +329,11 @@ size_t nsm_attestation_sign(struct nsm_attestation *attestation,
 {
 	const struct nsm_clock *clock = &attestation->clock;
 	const struct nsm_leaf *leaf;
+	struct ne_error err = { 0 };
 	size_t size;
 
-	if (nsm_identity_leaf(attestation->identity, now(clock), &leaf, NULL))
-		return nsm_response_error(response, NSM_INTERNAL_ERROR);
+	if (nsm_identity_leaf(attestation->identity, now(clock), &leaf, &err))
+		return internal_error(&attestation->failures, &err, response);
 	size = sign_with(attestation, leaf, now(clock), response);
 	nsm_leaf_unref(leaf);
 	return size;

@@ -65,11 +65,21 @@ struct nsm_clock {
 };
 
 /*
- * What a module is made of; copied, but for what identity, random and clock
- * point at, which must outlive it (identity: which is kept by reference).
+ * Is told why an InternalError is one: its caller is not, and cannot help it.
+ * Called from any thread; tell may be NULL.
+ */
+struct nsm_failures {
+	void (*tell)(const struct ne_error *why, void *data);
+	void *data;
+};
+
+/*
+ * What a module is made of; copied, but for what identity, random, clock and
+ * failures point at, which must outlive it (identity: which is kept by reference).
  * module_id: text, "i-0123456789abcdef0-enc0123456789abcdef"
  * pcrs: the registers at boot; the first NSM_LOCKED_AT_BOOT get locked
- * identity: what signs documents; NULL: attestations are an InternalError
+ * identity: what signs documents; NULL: attestations are an InternalError,
+ *	without a word to failures
  */
 struct nsm_config {
 	const char *module_id;
@@ -79,6 +89,7 @@ struct nsm_config {
 	struct nsm_identity *identity;
 	struct nsm_random *random;
 	struct nsm_clock clock;
+	struct nsm_failures failures;
 };
 
 struct nsm_module;

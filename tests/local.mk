@@ -481,6 +481,8 @@ tests_system_nsm_bare_CFLAGS = $(WARN_CFLAGS) -pthread
 tests_system_nsm_bare_LDFLAGS = -all-static -pthread
 NE_TESTS += %D%/system/nsm.sh
 EXTRA_DIST += %D%/system/nsm.sh %D%/system/nsm.py
+NE_TESTS += %D%/system/nsm-pki.sh
+EXTRA_DIST += %D%/system/nsm-pki.sh
 
 # --- Attestation documents ---------------------------------------------------
 EXTRA_DIST += %D%/vectors/README.md %D%/vectors/aws-nitro-root-g1.pem \

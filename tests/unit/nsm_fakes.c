@@ -7,6 +7,8 @@
 
 #include <openssl/evp.h>
 
+#include <ne/error.h>
+
 #include "nsm-emu/random.h"
 
 static const uint8_t certificate[] = { 0xc1, 0xc2, 0xc3 };
@@ -48,11 +50,10 @@ void nsm_identity_unref(struct nsm_identity *identity)
 }
 
 int nsm_identity_leaf(struct nsm_identity *identity, uint64_t now,
-		      const struct nsm_leaf **leaf,
-		      struct ne_error *err __attribute__((unused)))
+		      const struct nsm_leaf **leaf, struct ne_error *err)
 {
 	if (identity->has_no_leaf)
-		return -EIO;
+		return ne_error_set(err, EKEYEXPIRED, "there is no leaf");
 	identity->asked_at = now;
 	identity->leaves++;
 	*leaf = &identity->leaf;
@@ -72,11 +73,10 @@ void nsm_leaf_unref(const struct nsm_leaf *leaf)
 }
 
 int nsm_leaf_sign(const struct nsm_leaf *leaf, const void *data, size_t size,
-		  uint8_t signature[NSM_SIGNATURE_SIZE],
-		  struct ne_error *err __attribute__((unused)))
+		  uint8_t signature[NSM_SIGNATURE_SIZE], struct ne_error *err)
 {
 	if (identity_of(leaf)->has_no_key)
-		return -EIO;
+		return ne_error_set(err, EIO, "there is no key");
 	if (!EVP_Digest(data, size, signature, NULL, EVP_sha384(), NULL))
 		return -EIO;
 	memcpy(signature + 48, signature, 48);

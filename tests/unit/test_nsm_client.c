@@ -464,6 +464,13 @@ static void each_error_is_an_errno_of_its_own(void **state)
 	}
 }
 
+static void an_internal_error_is_not_blamed_on_the_caller(void **state)
+{
+	(void)state;
+	check_refused(requests, "a1 65'Error' 6d'InternalError'", EIO,
+		      "nothing is wrong with the request");
+}
+
 static void check_malformed_for_all(const char *const *responses, size_t n)
 {
 	const struct request *request;
@@ -1040,6 +1047,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_passed_on_as_it_is),
 		cmocka_unit_test(what_the_caller_does_not_want_is_left_out),
 		cmocka_unit_test(each_error_is_an_errno_of_its_own),
+		cmocka_unit_test(an_internal_error_is_not_blamed_on_the_caller),
 		cmocka_unit_test(an_error_that_is_none_is_malformed),
 		cmocka_unit_test(an_error_of_unknown_length_is_read),
 		cmocka_unit_test(a_response_cut_anywhere_is_refused),

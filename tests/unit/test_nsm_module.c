@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include <ne/error.h>
+
 #include "libne/cleanup.h"
 #include "nsm-emu/response.h"
 #include "tests/unit/bytes.h"
@@ -98,6 +100,7 @@ struct row {
 	enum nsm_limits limits;
 	enum identity identity;
 	bool has_no_randomness;
+	const char *reason; /* of an InternalError; NULL: none is told */
 };
 
 static const struct row rows[] = {
@@ -332,6 +335,7 @@ static const struct row rows[] = {
 	{ .name = "no randomness",
 	  .request = "69'GetRandom'",
 	  .has_no_randomness = true,
+	  .reason = "there is no randomness to be had",
 	  .response = INTERNAL_ERROR },
 	{ .name = "GetRandom with a size",
 	  .request = "a1 69'GetRandom' a1 64'size' 10",
@@ -474,10 +478,12 @@ static const struct row rows[] = {
 	  .response = INTERNAL_ERROR },
 	{ .name = "there is no certificate",
 	  .identity = WITHOUT_LEAF,
+	  .reason = "there is no leaf",
 	  .request = ATTESTATION("f6", "f6", "f6"),
 	  .response = INTERNAL_ERROR },
 	{ .name = "there is no signature",
 	  .identity = WITHOUT_KEY,
+	  .reason = "there is no key",
 	  .request = ATTESTATION("f6", "f6", "f6"),
 	  .response = INTERNAL_ERROR },
 	{ .name = "too much is said before nobody signs",
@@ -514,8 +520,14 @@ struct fixture {
 	struct nsm_identity identity;
 	struct nsm_random random;
 	struct nsm_module *module;
+	struct ne_error told;
 	uint8_t response[NSM_RESPONSE_MAX];
 };
+
+static void keep(const struct ne_error *why, void *data)
+{
+	*(struct ne_error *)data = *why;
+}
 
 static struct nsm_config config_of(struct fixture *fixture)
 {
@@ -524,6 +536,7 @@ static struct nsm_config config_of(struct fixture *fixture)
 		.identity = &fixture->identity,
 		.random = &fixture->random,
 		.clock = fake_clock,
+		.failures = { keep, &fixture->told },
 	};
 
 	memset(config.pcrs[0].bytes, 0x10, NE_PCR_SIZE);
@@ -538,6 +551,8 @@ static void start(struct fixture *fixture, const struct row *row)
 	struct nsm_config config = config_of(fixture);
 
 	fixture->random = (struct nsm_random){ 0 };
+	fixture->told.code = 0;
+	fixture->told.text[0] = '\0';
 	fake_identity_start(&fixture->identity);
 	if (row) {
 		config.dialect = row->dialect;
@@ -610,6 +625,8 @@ static void every_request_has_its_response(void **state)
 		start_row(&fixture, &rows[i]);
 		expect(&fixture, rows[i].name, rows[i].request,
 		       rows[i].response);
+		assert_string_equal(fixture.told.text,
+				    rows[i].reason ? rows[i].reason : "");
 		end(&fixture);
 	}
 }

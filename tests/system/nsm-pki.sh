@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Authorities that do not last, do not fit or cannot be read: what a user is
+# told, and when.
+
+# shellcheck source=tests/system/lib.sh
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/system/lib.sh"
+
+NSM_EMU=${NSM_EMU:-$top_builddir/nsm-emu/nsm-emu}
+NE_ATTEST=${NE_ATTEST:-$top_builddir/ne-attest/ne-attest}
+bare=$top_builddir/tests/system/nsm_bare
+unset HOME
+XDG_CONFIG_HOME=$work/config
+export XDG_CONFIG_HOME
+mkdir -m 700 "$XDG_CONFIG_HOME"
+
+# refused STATUS NAME PATTERN COMMAND...: it fails, and a line on stderr says so
+refused() {
+	status_=$1 case_=$2 pattern_=$3
+	shift 3
+	run_expect "$status_" "$case_: status $status_" "$@"
+	says "$case_" "$pattern_"
+}
+
+# says NAME PATTERN: the last command did, on stderr
+says() {
+	grep -qE -e "$2" "$err" && ok "$1: is said" || {
+		not_ok "$1: is said" "no \"$2\" in:"
+		show_output
+	}
+}
+
+# --- Time ------------------------------------------------------------------------
+
+refused 125 'a clock before the root' 'valid only from .* 2010-' \
+	"$NSM_EMU" run -q --clock 2010-01-01T00:00:00Z -- "$bare" attestation
+refused 125 'a clock after the root' 'has expired on .* 2060-' \
+	"$NSM_EMU" run -q --clock 2060-01-01T00:00:00Z -- "$bare" attestation
+refused 125 'a clock at its beginning' 'valid only from .* 1970-01-01' \
+	"$NSM_EMU" run -q --clock 0 -- "$bare" attestation
+
+# A company's authority that ends while a test is running.
+end=$("$NSM_EMU" pki show --json |
+	sed -n 's/.*"not_after": "\([^"]*\)".*/\1/p')
+end=$(date -ud "$end" +%s)
+refused 1 'an authority that ends later' \
+	'^nsm-emu: the NSM answers InternalError: .* has expired on' \
+	"$NSM_EMU" run -q --clock "@$((end - 2))" -- \
+	sh -c 'sleep 3; "$0" attestation; "$0" attestation' "$bare"
+is 'it is said once' "$(grep -c 'InternalError: ' "$err")" 1
+
+done_testing
