@@ -348,6 +348,8 @@ static void another_algorithm_is_refused(void **state)
 		{ "\xa1\x01", 2 },
 		{ "\x82\x01\x38\x22", 4 },
 		{ "\xff", 1 },
+		{ "\xbf\x01\x38\x22", 4 },
+		{ "\xa2\x01\x38\x22", 4 },
 	};
 
 	(void)state;
@@ -357,6 +359,13 @@ static void another_algorithm_is_refused(void **state)
 		raw_set(&document->protected_header, headers[i].bytes,
 			headers[i].size);
 		refuse(document, "its protected header is not {1: -35}");
+	}
+	{
+		struct document *document = document_new();
+		static const uint8_t large[65];
+
+		raw_set(&document->protected_header, large, sizeof(large));
+		refuse(document, "its protected header has 65 bytes");
 	}
 }
 
@@ -416,6 +425,14 @@ static void a_document_cut_anywhere_is_refused(void **state)
 	}
 }
 
+/* Behind the head and the protected header: 59 and two bytes of length */
+static size_t payload_size(const struct document *document)
+{
+	assert_int_equal(document->encoded.bytes[7], 0x59);
+	return (size_t)document->encoded.bytes[8] << 8 |
+	       document->encoded.bytes[9];
+}
+
 static void a_payload_cut_anywhere_is_refused(void **state)
 {
 	struct document *document = document_new();
@@ -423,10 +440,7 @@ static void a_payload_cut_anywhere_is_refused(void **state)
 
 	(void)state;
 	document_encode(document);
-	/* The head and the protected header, then 59 and two bytes of length */
-	assert_int_equal(document->encoded.bytes[7], 0x59);
-	size = (size_t)document->encoded.bytes[8] << 8 |
-	       document->encoded.bytes[9];
+	size = payload_size(document);
 	raw_set(&document->payload, document->encoded.bytes + 10, size);
 	while (--document->payload.size) {
 		document_encode(document);
@@ -452,6 +466,24 @@ static void large_ones_are_refused(void **state)
 
 	document_set_bytes(document, "filler", 16384);
 	refuse(document, "its payload has");
+}
+
+static void a_payload_has_up_to_16384_bytes(void **state)
+{
+	size_t filler = 10000;
+	struct document *document = document_new();
+
+	(void)state;
+	document_set_bytes(document, "filler", filler);
+	document_encode(document);
+	filler += 16384 - payload_size(document);
+	document_set_bytes(document, "filler", filler);
+	document_encode(document);
+	assert_int_equal(payload_size(document), 16384);
+	accept_and_free(document);
+	document = document_new();
+	document_set_bytes(document, "filler", filler + 1);
+	refuse(document, "its payload has 16385 bytes");
 }
 
 static void enormous_lengths_are_refused(void **state)
@@ -565,6 +597,10 @@ static void more_fields_than_32_are_refused(void **state)
 		document_add(document, names[i], "\x00", 1);
 	}
 	refuse(document, "it has more than 32 fields");
+	document = document_new();
+	for (unsigned int i = 0; i < 23; i++)
+		document_add(document, names[i], "\x00", 1);
+	accept_and_free(document);
 }
 
 static void names_of_fields_are_text(void **state)
@@ -617,6 +653,8 @@ static void timestamp_is_a_positive_integer(void **state)
 	ACCEPT_FIELD("timestamp", "\x1b\x7f\xff\xff\xff\xff\xff\xff\xff");
 	REFUSE_FIELD("timestamp", "\x00", no_integer);
 	REFUSE_FIELD("timestamp", "\x20", no_integer);
+	REFUSE_FIELD("timestamp", "\x21", no_integer);
+	REFUSE_FIELD("timestamp", "\x3b\0\0\0\0\0\0\0\1", no_integer);
 	REFUSE_FIELD("timestamp", "\x61x", no_integer);
 	REFUSE_FIELD("timestamp", "\xf9\x3c\x00", no_integer); /* 1.0 */
 	REFUSE_FIELD("timestamp", "\xc1\x01", no_integer);
@@ -825,6 +863,7 @@ int main(void)
 		cmocka_unit_test(a_document_cut_anywhere_is_refused),
 		cmocka_unit_test(a_payload_cut_anywhere_is_refused),
 		cmocka_unit_test(large_ones_are_refused),
+		cmocka_unit_test(a_payload_has_up_to_16384_bytes),
 		cmocka_unit_test(enormous_lengths_are_refused),
 		cmocka_unit_test(a_payload_that_is_no_map_is_refused),
 		cmocka_unit_test(a_mandatory_field_must_be_there),
