@@ -180,6 +180,18 @@ static struct cbor_out signed_head(const struct ne_attestation *attestation,
 	return out;
 }
 
+/*
+ * Without a provider for them no key is understood, which is not the
+ * document's fault.
+ */
+static bool keys_can_be_read(void)
+{
+	EVP_KEYMGMT *manager = EVP_KEYMGMT_fetch(NULL, "EC", NULL);
+
+	EVP_KEYMGMT_free(manager);
+	return manager;
+}
+
 static int check_signature(const struct ne_attestation *attestation,
 			   const struct chain *chain, struct verdict *verdict)
 {
@@ -190,6 +202,8 @@ static int check_signature(const struct ne_attestation *attestation,
 	struct cbor_out head = signed_head(attestation, bytes, sizeof(bytes));
 	int ret;
 
+	if (!key && !keys_can_be_read())
+		return verdict_openssl(verdict, "read keys on curves");
 	if (!key || !certificate_key_is_on(key, SN_secp384r1))
 		return verdict_refuse(
 			verdict, NE_ATTESTATION_SIGNATURE,
@@ -255,6 +269,15 @@ static struct fingerprint fingerprint(const struct ne_attestation_bytes *der)
 	return text;
 }
 
+/* As "aws-us-gov.nitro-enclaves"; anybody can call a root so. */
+static bool is_of_a_partition(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return !strncmp(name, "aws-", 4) && dot &&
+	       !strcmp(dot, ".nitro-enclaves");
+}
+
 static int untrusted_root(const struct ne_attestation *attestation,
 			  const struct chain *chain,
 			  const struct ne_attestation_policy *policy,
@@ -276,6 +299,13 @@ static int untrusted_root(const struct ne_attestation *attestation,
 			verdict, NE_ATTESTATION_ROOT,
 			"this document is from an emulator (CN=%s, "
 			"SHA-256 %s), not below %s",
+			name.text, fingerprint(root).hex, expected);
+	if (is_of_a_partition(name.text))
+		return verdict_refuse(
+			verdict, NE_ATTESTATION_ROOT,
+			"this document claims to be from another partition "
+			"of AWS's (CN=%s, SHA-256 %s), whose root is not "
+			"built in and is not %s",
 			name.text, fingerprint(root).hex, expected);
 	return verdict_refuse(
 		verdict, NE_ATTESTATION_ROOT,
@@ -521,6 +551,12 @@ static int check_policy(const struct ne_attestation_policy *policy,
 		return ne_error_set(err, EINVAL,
 				    "there is no root in the list of roots to "
 				    "trust");
+	/* Else AWS's root would be trusted where another is meant. */
+	if (!policy->roots && policy->n_roots)
+		return ne_error_set(err, EINVAL,
+				    "there is no list of the %zu roots to "
+				    "trust",
+				    policy->n_roots);
 	/* Would always hold, and look as if it meant something. */
 	if (policy->max_age && policy->when == NE_ATTESTATION_AT_ITS_TIME)
 		return ne_error_set(err, EINVAL,

@@ -155,6 +155,19 @@ verify 2 "a root that is none is an error" --root doc doc
 says "it says which" "$err" 'doc: no certificate, neither PEM nor DER'
 verify 2 "a root that is not there is an error" --root nowhere.pem doc
 
+cat >openssl.cnf <<'EOT'
+openssl_conf = nothing
+[nothing]
+providers = none
+[none]
+null = null
+[null]
+activate = 1
+EOT
+run_expect 2 "without algorithms nothing is decided" \
+	env OPENSSL_CONF="$work/openssl.cnf" "$NE_ATTEST" verify --time document doc
+says "it says so" "$err" '^ne-attest: doc: OpenSSL cannot'
+
 # --- verify: expectations --------------------------------------------------
 
 verify 0 "registers are as expected" --pcr0 $pcr0 --pcr 1=$pcr1 --pcr15 "$zero" doc

@@ -432,6 +432,26 @@ static void an_emulator_s_document_is_named_so(void **state)
 	       "this document is from an emulator (CN=emulated.nitro-enclaves");
 }
 
+static void another_partition_s_root_is_named_so(void **state)
+{
+	static const char *const others[] = { "aws-us.nitro-enclaves.com",
+					      "aws-us-gov",
+					      "laws-us.nitro-enclaves" };
+	struct test *test = test_of_aws();
+
+	(void)state;
+	test->chain.plans[0].name = "aws-us-gov.nitro-enclaves";
+	refuse(test, EKEYREJECTED, NE_ATTESTATION_ROOT,
+	       "this document claims to be from another partition of AWS's "
+	       "(CN=aws-us-gov.nitro-enclaves, SHA-256 ");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		test = test_of_aws();
+		test->chain.plans[0].name = others[i];
+		refuse(test, EKEYREJECTED, NE_ATTESTATION_ROOT,
+		       "the root of this document (CN=");
+	}
+}
+
 static void a_root_that_claims_to_be_aws_s_is_not(void **state)
 {
 	struct test *test = test_of_aws();
@@ -486,6 +506,12 @@ static void a_policy_without_any_root_is_an_error(void **state)
 	test->policy.n_roots = 0;
 	verify_raw(test, &test->document->encoded);
 	check_refused(test, EINVAL, NE_ATTESTATION_NO_CHECK, "no root");
+	/* AWS's is not meant. */
+	test->policy.roots = NULL;
+	test->policy.n_roots = 1;
+	verify_raw(test, &test->document->encoded);
+	check_refused(test, EINVAL, NE_ATTESTATION_NO_CHECK,
+		      "no list of the 1 roots");
 	forget(test);
 }
 
@@ -573,6 +599,74 @@ static void identifiers_of_keys_must_match_if_they_are_there(void **state)
 	REJECT(test, CHAIN,
 	       "the authority (CN=instance): authority and subject key "
 	       "identifier mismatch");
+}
+
+/*
+ * Three authorities of the same name, so that only the identifiers of keys tell
+ * which is whose.
+ */
+static struct test *test_of_namesakes(void)
+{
+	static const char *const keys[] = { "first", "second", "third" };
+	struct test *test = test_new();
+	struct plan *plans = test->chain.plans;
+
+	plans[3] = plans[4];
+	test->chain.count = 4;
+	for (unsigned int i = 0; i < 4; i++) {
+		if (i < 3) {
+			plans[i].name = "root";
+			plans[i].basic_constraints = "critical,CA:TRUE";
+			plans[i].subject_key = keys[i];
+		}
+		if (i)
+			plans[i].authority_key = keys[i - 1];
+	}
+	return test;
+}
+
+static void authorities_of_the_same_name_are_told_apart(void **state)
+{
+	struct test *test = test_of_namesakes();
+
+	(void)state;
+	accept(test);
+	test = test_of_namesakes();
+	chain_make(&test->chain);
+	swap(&test->chain, 1, 2);
+	REJECT(test, CHAIN, "");
+	/* The second has issued the leaf, the third has not. */
+	test = test_of_namesakes();
+	test->chain.plans[3].signer = 1;
+	test->chain.plans[3].authority_key = "second";
+	REJECT(test, CHAIN, "");
+}
+
+static void a_root_that_comes_twice_is_refused(void **state)
+{
+	struct test *test = test_of_namesakes();
+	struct made_chain *chain = &test->chain;
+
+	(void)state;
+	chain->plans[2] = chain->plans[3];
+	chain->plans[2].signer = 0;
+	chain->plans[2].authority_key = "first";
+	chain->count = 3;
+	chain_make(chain);
+	X509_free(chain->certificates[1]);
+	chain->certificates[1] = chain->certificates[0];
+	assert_true(X509_up_ref(chain->certificates[0]));
+	REJECT(test, CHAIN, "");
+}
+
+static void a_root_whose_issuer_has_another_key_is_refused(void **state)
+{
+	struct test *test = test_new();
+
+	(void)state;
+	test->chain.plans[0].subject_key = "root";
+	test->chain.plans[0].authority_key = "another root";
+	REJECT(test, CHAIN, "the root (CN=root): ");
 }
 
 static void a_weak_digest_is_refused(void **state)
@@ -1260,6 +1354,7 @@ int main(void)
 		cmocka_unit_test(a_leaf_without_a_p_384_key_is_refused),
 		cmocka_unit_test(another_root_of_the_same_name_is_untrusted),
 		cmocka_unit_test(an_emulator_s_document_is_named_so),
+		cmocka_unit_test(another_partition_s_root_is_named_so),
 		cmocka_unit_test(a_root_that_claims_to_be_aws_s_is_not),
 		cmocka_unit_test(a_trusted_intermediate_is_no_root),
 		cmocka_unit_test(the_real_root_does_not_help_a_foreign_chain),
@@ -1270,6 +1365,10 @@ int main(void)
 		cmocka_unit_test(a_certificate_signed_by_another_is_refused),
 		cmocka_unit_test(
 			identifiers_of_keys_must_match_if_they_are_there),
+		cmocka_unit_test(authorities_of_the_same_name_are_told_apart),
+		cmocka_unit_test(a_root_that_comes_twice_is_refused),
+		cmocka_unit_test(
+			a_root_whose_issuer_has_another_key_is_refused),
 		cmocka_unit_test(a_weak_digest_is_refused),
 		cmocka_unit_test(name_constraints_are_heeded),
 		cmocka_unit_test(certificates_that_are_none_are_refused),

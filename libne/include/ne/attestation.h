@@ -268,8 +268,9 @@ struct ne_attestation_policy {
  * @err: the sentence of a failure, or NULL; it names the certificate or field,
  *	what was expected and what was found
  *
- * No file, no environment and no network is consulted: neither the system's
- * trust store nor revocation lists [3.2.4: CRLs must be disabled]. nonce,
+ * No file, no environment and no network is consulted, but for OpenSSL's own
+ * configuration: neither the system's trust store nor revocation lists [3.2.4:
+ * CRLs must be disabled]. nonce,
  * user_data, public_key and module_id are compared in constant time; their
  * expected values never become part of @err. Whatever was in the calling
  * thread's queue of OpenSSL errors is cleared.
@@ -281,8 +282,8 @@ struct ne_attestation_policy {
  * Return: 0: all checks passed; -EBADMSG: NE_ATTESTATION_SYNTAX failed;
  * -EKEYREJECTED: signature, root, order, constraints, key usage or chain;
  * -EKEYEXPIRED: validity or age; -EACCES: another expectation; -EINVAL: the
- * policy has an array of roots without any, or @max_age for a document's own
- * time; -ENOMEM; -EIO: OpenSSL failed.
+ * policy has an array of roots without any, roots without an array, or @max_age
+ * for a document's own time; -ENOMEM; -EIO: OpenSSL failed.
  */
 int ne_attestation_verify(const struct ne_attestation *attestation,
 			  const struct ne_attestation_policy *policy,
