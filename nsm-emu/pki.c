@@ -73,6 +73,22 @@ static int join(char **path, const char *folder, const char *name,
 	return ne_error_set(err, ENOMEM, "out of memory");
 }
 
+/* What helps where nothing can be written; behind a semicolon. */
+#define ANOTHER_FOLDER                                                         \
+	"set XDG_CONFIG_HOME to a folder that you may write to, or name one: " \
+	"--pki FOLDER (of nsm-emu pki: --folder)"
+
+/* A home that is not there is not ours to make. */
+static int in_home(char **folder, const char *home, struct ne_error *err)
+{
+	if (access(home, F_OK) && (errno == ENOENT || errno == ENOTDIR))
+		return ne_error_set(
+			err, ENOENT,
+			"cannot keep certificates in your home, %s, which is not there; " ANOTHER_FOLDER,
+			home);
+	return join(folder, home, ".config/ne/pki", err);
+}
+
 static int home_folder(char **folder, struct ne_error *err)
 {
 	const char *home = getenv("HOME");
@@ -80,13 +96,13 @@ static int home_folder(char **folder, struct ne_error *err)
 	char buffer[4096];
 
 	if (home && home[0] == '/')
-		return join(folder, home, ".config/ne/pki", err);
+		return in_home(folder, home, err);
 	if (getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found) ||
 	    !found || entry.pw_dir[0] != '/')
 		return ne_error_set(
 			err, ENOENT,
-			"cannot tell where your folder for certificates is: you have no home; set XDG_CONFIG_HOME, or name a folder");
-	return join(folder, entry.pw_dir, ".config/ne/pki", err);
+			"cannot tell where your folder for certificates is: you have no home; " ANOTHER_FOLDER);
+	return in_home(folder, entry.pw_dir, err);
 }
 
 int pki_default_folder(char **folder, struct ne_error *err)
@@ -161,7 +177,8 @@ int pki_load(struct issuer **issuer, const char *folder, bool is_deterministic,
 			"there is no authority in %s; make one with \"nsm-emu pki create\"",
 			folder);
 	if (fd < 0)
-		return ne_error_set(err, errno, "cannot open %s: %s", path,
+		return ne_error_set(err, errno,
+				    "cannot open %s: %s; " ANOTHER_FOLDER, path,
 				    ne_strerror(errno));
 	r = check_mode(fd, path, err);
 	if (!r)
@@ -183,8 +200,9 @@ static int make_folder(const char *path, struct ne_error *err)
 	} else if (errno == EEXIST || errno == EISDIR) {
 		return 0;
 	}
-	return ne_error_set(err, errno, "cannot make the folder %s: %s", path,
-			    ne_strerror(errno));
+	return ne_error_set(err, errno,
+			    "cannot make the folder %s: %s; " ANOTHER_FOLDER,
+			    path, ne_strerror(errno));
 }
 
 static int make_folders(const char *path, struct ne_error *err)
@@ -228,8 +246,9 @@ static int lock_folder(int folder, const char *path, struct ne_error *err)
 				      0600);
 
 	if (fd < 0)
-		return ne_error_set(err, errno, "cannot write to %s: %s", path,
-				    ne_strerror(errno));
+		return ne_error_set(err, errno,
+				    "cannot write to %s: %s; " ANOTHER_FOLDER,
+				    path, ne_strerror(errno));
 	while (flock(fd, LOCK_EX))
 		if (errno != EINTR)
 			return ne_error_set(err, errno, "cannot lock %s: %s",

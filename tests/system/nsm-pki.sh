@@ -50,4 +50,14 @@ refused 1 'an authority that ends later' \
 	sh -c 'sleep 3; "$0" attestation; "$0" attestation' "$bare"
 is 'it is said once' "$(grep -c 'InternalError: ' "$err")" 1
 
+# --- Homes -------------------------------------------------------------------------
+
+refused 125 'a home that is not there' '/me, which is not there; .*--pki FOLDER' \
+	env -u XDG_CONFIG_HOME HOME="$work/me" "$NSM_EMU" run -q -- true
+[ ! -e "$work/me" ] && ok 'it is not made' || not_ok 'it is not made'
+: >"$work/no-folder"
+refused 125 'a folder that cannot be made' \
+	'Not a directory; set XDG_CONFIG_HOME' \
+	env XDG_CONFIG_HOME="$work/no-folder" "$NSM_EMU" run -q -- true
+
 done_testing

@@ -147,13 +147,28 @@ static void check_default(const char *config, const char *home,
 
 static void the_folder_is_the_users_configuration(void **state)
 {
+	cleanup_folder char *home = folder_new();
+	cleanup_free char *folder = folder_entry(home, ".config/ne/pki");
+
 	(void)state;
-	check_default("/config", "/home/me", "/config/ne/pki");
-	check_default(NULL, "/home/me", "/home/me/.config/ne/pki");
-	check_default("", "/home/me", "/home/me/.config/ne/pki");
-	check_default("relative", "/home/me", "/home/me/.config/ne/pki");
+	check_default("/config", home, "/config/ne/pki");
+	check_default(NULL, home, folder);
+	check_default("", home, folder);
+	check_default("relative", home, folder);
 	check_default(NULL, NULL, NULL);
 	check_default(NULL, "relative", NULL);
+}
+
+static void a_home_that_is_not_there_is_not_made(void **state)
+{
+	cleanup_folder char *above = folder_new();
+	cleanup_free char *home = folder_entry(above, "me");
+
+	(void)state;
+	setenv("HOME", home, 1);
+	unsetenv("XDG_CONFIG_HOME");
+	refuse(NULL, ENOENT, "set XDG_CONFIG_HOME");
+	assert_false(is_there(above, "me"));
 }
 
 static void the_users_root_is_made_at_first_use(void **state)
@@ -673,6 +688,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_folder_is_the_users_configuration),
+		cmocka_unit_test(a_home_that_is_not_there_is_not_made),
 		cmocka_unit_test(the_users_root_is_made_at_first_use),
 		cmocka_unit_test(nobody_else_can_read_the_key),
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
