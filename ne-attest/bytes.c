@@ -129,6 +129,15 @@ static char *canonical_base64(const char *text, size_t *padding)
 	return copy;
 }
 
+/* All of it, or none. */
+static bool is_padding(const char *text, size_t digits)
+{
+	size_t size = strlen(text);
+
+	return digits % 4 != 1 && strspn(text, "=") == size &&
+	       (!size || size == (4 - digits % 4) % 4);
+}
+
 int bytes_from_base64(struct bytes *bytes, const char *text,
 		      struct ne_error *err)
 {
@@ -136,12 +145,11 @@ int bytes_from_base64(struct bytes *bytes, const char *text,
 				       "abcdefghijklmnopqrstuvwxyz"
 				       "0123456789+/-_";
 	cleanup_free char *canonical = NULL;
+	size_t digits = strspn(text, alphabet);
 	size_t padding;
 	int size, ret;
 
-	size_t digits = strspn(text, alphabet);
-
-	if (text[digits + strspn(text + digits, "=")] || digits % 4 == 1)
+	if (!is_padding(text + digits, digits))
 		return ne_error_set(err, EINVAL, "\"%.40s\" is no base64",
 				    text);
 	canonical = canonical_base64(text, &padding);

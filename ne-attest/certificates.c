@@ -9,6 +9,7 @@
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -16,6 +17,8 @@
 #include "libne/cleanup.h"
 
 #define MAX_CERTIFICATES_FILE (1 << 20)
+/* PEM with text around it included */
+#define MAX_KEY_FILE (1 << 16)
 
 static void cleanup_biop(BIO **bio)
 {
@@ -27,8 +30,27 @@ static void cleanup_x509p(X509 **certificate)
 	X509_free(*certificate);
 }
 
+static void cleanup_pkeyp(EVP_PKEY **key)
+{
+	EVP_PKEY_free(*key);
+}
+
+#define cleanup_pkey __attribute__((cleanup(cleanup_pkeyp)))
 #define cleanup_bio __attribute__((cleanup(cleanup_biop)))
 #define cleanup_x509 __attribute__((cleanup(cleanup_x509p)))
+
+/* A larger file than any that is sensible is mistaken for one. */
+static int read_no_more(struct bytes *file, const char *path, size_t max,
+			const char *what, struct ne_error *err)
+{
+	int ret = bytes_read(file, path, max, err);
+
+	if (ret == -EFBIG)
+		return ne_error_set(err, EFBIG,
+				    "%s is not %s: it has more than %zu bytes",
+				    path, what, max);
+	return ret;
+}
 
 /* --- Roots --------------------------------------------------------------- */
 
@@ -118,7 +140,8 @@ int roots_add(struct roots *roots, const char *name, struct ne_error *err)
 
 	if (!strcmp(name, "aws"))
 		return add_der(roots, aws->data, aws->size, err);
-	ret = bytes_read(&file, name, MAX_CERTIFICATES_FILE, err);
+	ret = read_no_more(&file, name, MAX_CERTIFICATES_FILE, "a certificate",
+			   err);
 	if (!ret)
 		ret = add_plain(roots, &file, err);
 	if (!ret && roots->count == before)
@@ -140,43 +163,76 @@ void roots_free(struct roots *roots)
 
 /* --- Public keys --------------------------------------------------------- */
 
-static int decode_pem(struct bytes *key, const struct bytes *file)
+/* NULL: there is none. A file that is DER already has none. */
+static EVP_PKEY *read_pem(const struct bytes *file)
 {
 	cleanup_bio BIO *bio = BIO_new_mem_buf(file->data, (int)file->size);
-	char *name = NULL, *header = NULL;
-	unsigned char *content = NULL;
-	long size = 0;
-	int ret = -EINVAL;
+	EVP_PKEY *key = NULL;
 
-	if (bio && PEM_read_bio(bio, &name, &header, &content, &size)) {
-		key->data = malloc((size_t)size + 1);
-		key->size = (size_t)size;
-		ret = key->data ? 0 : -ENOMEM;
-		if (!ret)
-			memcpy(key->data, content, key->size);
-	}
-	OPENSSL_free(name);
-	OPENSSL_free(header);
-	OPENSSL_free(content);
-	return ret;
+	if (bio)
+		key = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
+	ERR_clear_error();
+	return key;
 }
 
-int public_key_read(struct bytes *key, const char *path, struct ne_error *err)
+static EVP_PKEY *read_der(const struct bytes *file)
+{
+	const unsigned char *at = file->data;
+	EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)file->size);
+
+	ERR_clear_error();
+	if (key && at == file->data + file->size)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+static int key_from_file(struct bytes *der, const struct bytes *file,
+			 const char *path, struct ne_error *err)
+{
+	cleanup_pkey EVP_PKEY *key = read_pem(file);
+	unsigned char *end;
+	int size;
+
+	if (!key)
+		key = read_der(file);
+	if (!key)
+		return ne_error_set(err, EINVAL,
+				    "%s is no public key, neither PEM nor DER; "
+				    "openssl pkey -pubout makes one of a "
+				    "private key",
+				    path);
+	size = i2d_PUBKEY(key, NULL);
+	der->data = size > 0 ? malloc((size_t)size) : NULL;
+	end = der->data;
+	if (!end || i2d_PUBKEY(key, &end) != size)
+		return ne_error_set(err, ENOMEM, "cannot encode %s: %s", path,
+				    ne_strerror(ENOMEM));
+	der->size = (size_t)size;
+	return 0;
+}
+
+int public_key_read(struct bytes *der, const char *path, struct ne_error *err)
 {
 	cleanup_bytes struct bytes file = { 0 };
-	int ret = bytes_read(&file, path, MAX_CERTIFICATES_FILE, err);
+	int ret = read_no_more(&file, path, MAX_KEY_FILE, "a public key", err);
+
+	return ret ? ret : key_from_file(der, &file, path, err);
+}
+
+int public_key_read_any(struct bytes *key, const char *path,
+			struct ne_error *err)
+{
+	cleanup_bytes struct bytes file = { 0 };
+	int ret = read_no_more(&file, path, MAX_KEY_FILE, "a public key", err);
 
 	if (ret)
 		return ret;
-	if (!memmem(file.data, file.size, "-----BEGIN ", 11)) {
-		*key = file;
-		file = (struct bytes){ 0 };
-		return 0;
-	}
-	ret = decode_pem(key, &file);
-	if (ret)
-		ne_error_set(err, -ret, "%s: cannot read its PEM", path);
-	return ret;
+	if (memmem(file.data, file.size, "-----BEGIN ", 11))
+		return key_from_file(key, &file, path, err);
+	*key = file;
+	file = (struct bytes){ 0 };
+	return 0;
 }
 
 /* --- Words --------------------------------------------------------------- */

@@ -28,10 +28,13 @@ void roots_free(struct roots *roots);
 /* --- Public keys --------------------------------------------------------- */
 
 /*
- * A file's content; of PEM, what is in its first block. 0, or a negative errno
- * with a sentence.
+ * DER of the public key in a file, PEM or DER. 0, or a negative errno with a
+ * sentence; -EINVAL: it is none.
  */
-int public_key_read(struct bytes *key, const char *path, struct ne_error *err);
+int public_key_read(struct bytes *der, const char *path, struct ne_error *err);
+/* The same of PEM; any other file as it is: enclaves may show anything. */
+int public_key_read_any(struct bytes *key, const char *path,
+			struct ne_error *err);
 
 /* --- Words --------------------------------------------------------------- */
 

@@ -31,4 +31,11 @@ int report_failure(const struct ne_error *err);
 int report_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Text of strangers, such as a file's name, as a terminal may have it. */
+struct printable {
+	char text[NE_ERROR_TEXT_SIZE];
+};
+
+struct printable printable(const char *text);
+
 #endif

@@ -109,11 +109,8 @@ static void print_pcr(unsigned int index, const struct ne_pcr *value,
 static void print_for_people(const struct description *description)
 {
 	const struct ne_nsm_description *nsm = &description->nsm;
-	struct ne_error printable;
 
-	/* The id is text from outside; this takes control characters away. */
-	ne_error_set(&printable, 0, "%s", nsm->module_id);
-	printf("module    %s\n", printable.text);
+	printf("module    %s\n", printable(nsm->module_id).text);
 	printf("version   %u.%u.%u\n", nsm->version_major, nsm->version_minor,
 	       nsm->version_patch);
 	printf("PCRs      %u, %s\n", nsm->max_pcrs,

@@ -46,6 +46,16 @@ int report_usage(const char *command, const char *format, ...)
 	return EXIT_TROUBLE;
 }
 
+struct printable printable(const char *text)
+{
+	struct printable printable;
+	struct ne_error err;
+
+	ne_error_set(&err, 0, "%s", text);
+	memcpy(printable.text, err.text, sizeof(printable.text));
+	return printable;
+}
+
 static void print_usage(FILE *file)
 {
 	fputs("Usage: ne-attest COMMAND [OPTION]...\n\n", file);

@@ -12,19 +12,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include <ne/nsm.h>
 
 #include "libne/cleanup.h"
 #include "ne-attest/bytes.h"
+#include "ne-attest/certificates.h"
 #include "ne-attest/commands.h"
 
 #define RANDOM_NONCE_SIZE 32
-/* Of a file with a key, PEM with text around it included. */
-#define MAX_KEY_FILE (1 << 16)
 
 static const char usage[] =
 	"Usage: ne-attest request [OPTION]... [-o FILE]\n"
@@ -88,82 +85,6 @@ static int make_nonce(struct bytes *nonce, struct ne_error *err)
 	return 0;
 }
 
-static void cleanup_biop(BIO **bio)
-{
-	BIO_free(*bio);
-}
-
-static void cleanup_pkeyp(EVP_PKEY **key)
-{
-	EVP_PKEY_free(*key);
-}
-
-#define cleanup_bio __attribute__((cleanup(cleanup_biop)))
-#define cleanup_pkey __attribute__((cleanup(cleanup_pkeyp)))
-
-/* OpenSSL's own would ask on the terminal. */
-static int no_password(char *buffer __attribute__((unused)),
-		       int size __attribute__((unused)),
-		       int writing __attribute__((unused)),
-		       void *data __attribute__((unused)))
-{
-	return -1;
-}
-
-/* NULL: there is none. A file that is DER already has none. */
-static EVP_PKEY *read_pem(const struct bytes *file)
-{
-	cleanup_bio BIO *bio = BIO_new_mem_buf(file->data, (int)file->size);
-	EVP_PKEY *key = NULL;
-
-	if (bio)
-		key = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
-	ERR_clear_error();
-	return key;
-}
-
-static EVP_PKEY *read_der(const struct bytes *file)
-{
-	const unsigned char *at = file->data;
-	EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)file->size);
-
-	ERR_clear_error();
-	if (key && at == file->data + file->size)
-		return key;
-	EVP_PKEY_free(key);
-	return NULL;
-}
-
-static int read_public_key(struct bytes *der, const char *path,
-			   struct ne_error *err)
-{
-	cleanup_bytes struct bytes file = { 0 };
-	cleanup_pkey EVP_PKEY *key = NULL;
-	unsigned char *end;
-	int size, ret;
-
-	ret = bytes_read(&file, path, MAX_KEY_FILE, err);
-	if (ret)
-		return ret;
-	key = read_pem(&file);
-	if (!key)
-		key = read_der(&file);
-	if (!key)
-		return ne_error_set(err, EINVAL,
-				    "%s is no public key, neither PEM nor DER; "
-				    "openssl pkey -pubout makes one of a "
-				    "private key",
-				    path);
-	size = i2d_PUBKEY(key, NULL);
-	der->data = size > 0 ? malloc((size_t)size) : NULL;
-	end = der->data;
-	if (!end || i2d_PUBKEY(key, &end) != size)
-		return ne_error_set(err, ENOMEM, "cannot encode %s: %s", path,
-				    ne_strerror(ENOMEM));
-	der->size = (size_t)size;
-	return 0;
-}
-
 static int read_option(struct bytes *bytes, const char *name, const char *value,
 		       struct ne_error *err)
 {
@@ -188,7 +109,7 @@ static int read_fields(struct fields *fields, const struct options *options,
 		ret = read_option(&fields->user_data, "--user-data",
 				  options->user_data, err);
 	if (!ret && options->public_key)
-		ret = read_public_key(&fields->public_key, options->public_key,
+		ret = public_key_read(&fields->public_key, options->public_key,
 				      err);
 	return ret;
 }

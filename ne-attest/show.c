@@ -29,7 +29,7 @@ static int print_as_json(const char *path,
 	if (!json) {
 		fprintf(stderr,
 			"ne-attest: %s: cannot be made JSON: out of "
-			"memory, or its name is not UTF-8\n",
+			"memory\n",
 			path);
 		return EXIT_TROUBLE;
 	}
@@ -43,6 +43,7 @@ static int show(const char *path, bool as_json)
 {
 	cleanup_attestation struct ne_attestation *attestation = NULL;
 	cleanup_bytes struct bytes document = { 0 };
+	const struct printable name = printable(path);
 	struct ne_error err = { 0 };
 	int ret;
 
@@ -56,8 +57,8 @@ static int show(const char *path, bool as_json)
 		return ret == -EBADMSG ? EXIT_REFUSED : EXIT_TROUBLE;
 	}
 	if (as_json)
-		return print_as_json(path, attestation);
-	printf("%s: NOT VERIFIED, this is only what it says\n\n", path);
+		return print_as_json(name.text, attestation);
+	printf("%s: NOT VERIFIED, this is only what it says\n\n", name.text);
 	document_print(attestation);
 	return EXIT_SUCCESS;
 }

@@ -81,7 +81,7 @@ static bool parse_zone(int64_t *offset, const char *zone)
 
 static bool parse_calendar(int64_t *seconds, const char *text)
 {
-	struct tm tm = { 0 };
+	struct tm tm = { 0 }, normal;
 	const char *rest = strptime(text, "%Y-%m-%d", &tm);
 	int64_t offset;
 
@@ -94,8 +94,10 @@ static bool parse_calendar(int64_t *seconds, const char *text)
 		rest += 1 + strspn(rest + 1, "0123456789");
 	if (!parse_zone(&offset, rest))
 		return false;
-	*seconds = timegm(&tm) - offset;
-	return true;
+	/* Turns the 31st of February into a day in March. */
+	normal = tm;
+	*seconds = timegm(&normal) - offset;
+	return normal.tm_mday == tm.tm_mday && normal.tm_sec == tm.tm_sec;
 }
 
 bool time_parse(int64_t *seconds, const char *text)

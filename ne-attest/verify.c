@@ -17,7 +17,7 @@
 
 /* A document, and what became of it. */
 struct outcome {
-	const char *path;
+	const char *path;		    /* as it may be shown */
 	struct ne_attestation *attestation; /* NULL: it is none */
 	enum ne_attestation_check failed;   /* of `ret`; none: undecided */
 	int64_t time;			    /* that it was verified at */
@@ -198,8 +198,7 @@ static bool print_for_programs(const struct outcome *outcome,
 
 	if (!json) {
 		fprintf(stderr,
-			"ne-attest: %s: cannot be made JSON: out of memory, or "
-			"its name is not UTF-8\n",
+			"ne-attest: %s: cannot be made JSON: out of memory\n",
 			outcome->path);
 		return false;
 	}
@@ -282,8 +281,9 @@ static void judge(struct outcome *outcome, const struct bytes *document,
 static int verify(const char *path, const struct verify_options *options)
 {
 	cleanup_bytes struct bytes document = { 0 };
+	const struct printable name = printable(path);
 	struct outcome outcome = {
-		.path = path,
+		.path = name.text,
 		.time = time_of(&options->policy, NULL),
 	};
 	int status;

@@ -168,7 +168,7 @@ static int parse_expectation(struct verify_options *options, int option,
 		return read_value(&options->user_data, optarg, err);
 	case OPTION_PUBLIC_KEY:
 		bytes_free(&options->public_key);
-		return public_key_read(&options->public_key, optarg, err);
+		return public_key_read_any(&options->public_key, optarg, err);
 	default:
 		return expect_hex(&options->expected,
 				  (unsigned int)(option - OPTION_PCR0), optarg,

@@ -139,6 +139,13 @@ silent "and says nothing to standard output" "$out"
 says "but why on standard error" "$err" 'refused (signature)'
 bytes d2 | cat - doc >tagged
 verify 0 "a tagged document is fine" -q tagged
+cp doc "$(printf 'a\033[31m\302\233b\377')"
+verify 0 "a file may have any name" --pcr0 $pcr0 a*b*
+says "of which only text is shown" "$out" '^a?\[31m?b?: verified'
+run_expect 0 "also by show" "$NE_ATTEST" show a*b*
+says "of which only text is shown" "$out" '^a?\[31m?b?: NOT VERIFIED'
+verify 0 "also in JSON" --json --pcr0 $pcr0 a*b*
+says "where it is text, too" "$out" '"document": "a?\[31m?b?"'
 echo >>tagged
 verify 1 "something behind it is not" tagged
 
@@ -153,6 +160,9 @@ cat other.pem root.pem >both.pem
 verify 0 "also from one file" -q --root both.pem doc
 verify 2 "a root that is none is an error" --root doc doc
 says "it says which" "$err" 'doc: no certificate, neither PEM nor DER'
+head -c 1048577 /dev/zero >huge
+verify 2 "a large file is no root" --root huge doc
+says "it says so" "$err" 'huge is not a certificate: it has more than 1048576 bytes'
 verify 2 "a root that is not there is an error" --root nowhere.pem doc
 
 cat >openssl.cnf <<'EOT'
@@ -218,6 +228,12 @@ verify 1 "another module is refused" --module-id i-1 doc
 says "it says so" "$err" 'refused (module_id): the document is from module i-04fd'
 verify 2 "a value is in one of the forms" --nonce hello doc
 says "it says which there are" "$err" 'text:TEXT, base64:TEXT and @FILE'
+for text in YQ= YQ=== YWI== YWJj= = ====; do
+	verify 2 "'$text' is no base64" --nonce "base64:$text" doc
+done
+for text in YQ YQ== YWI YWI= YWJj ''; do
+	verify 1 "'$text' is base64" --nonce "base64:$text" doc
+done
 verify 2 "a file of a value must be there" --nonce @nowhere doc
 verify 2 "base64 is base64" --nonce 'base64:!' doc
 verify 1 "a public key is missed" --public-key nonce.bin doc
@@ -248,7 +264,8 @@ at 1 "before its time it is refused" --time 2022-11-09T00:00:00Z
 says "it says so" "$err" 'is not yet valid'
 at 2 "milliseconds are told" --time 1668034320696
 says "it says so" "$err" 'milliseconds?'
-for time in '' yesterday 2022-11-09 2022-11-09T22:52:00 2022-11-09T22:52:00+1 -5; do
+for time in '' yesterday 2022-11-09 2022-11-09T22:52:00 2022-11-09T22:52:00+1 -5 \
+	2022-02-31T00:00:00Z 2022-11-09T22:59:60Z 2022-11-09T24:00:00Z; do
 	at 2 "'$time' is no time" --time "$time"
 done
 at 1 "now is the default" --time now

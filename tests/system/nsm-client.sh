@@ -141,9 +141,16 @@ if have openssl; then
 			>document 2>"$err"
 		verified "a public key in $form is in the document" document \
 			--public-key public.der
+		verified "which may be named in PEM" document \
+			--public-key public.pem
 	done
+	openssl rsa -in key.pem -RSAPublicKey_out -out pkcs1.pem 2>/dev/null
+	verified "or in an older form of PEM" document --public-key pkcs1.pem
 	run_expect 2 'a private key is refused' \
 		"$NE_ATTEST" request --public-key key.pem
+	run_expect 2 'also where one is expected' "$NE_ATTEST" verify \
+		--root "$root" --public-key key.pem document
+	says "$err" 'key.pem is no public key' 'as that'
 else
 	skip 'a public key is in the document' 'openssl is not installed'
 fi
