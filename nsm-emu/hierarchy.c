@@ -31,7 +31,6 @@
 #define SERIAL_MAX 20
 #define LEAF_SERIAL_SIZE 16
 
-#define DOMAIN "emulated.nitro-enclaves"
 #define COUNTRY           \
 	{                 \
 		"C", "ZZ" \
@@ -282,16 +281,16 @@ static int common_name(enum hierarchy_level level,
 	make_name(chance, random);
 	switch (level) {
 	case HIERARCHY_ROOT:
-		return snprintf(name, size, DOMAIN);
+		return snprintf(name, size, HIERARCHY_DOMAIN);
 	case HIERARCHY_REGIONAL:
-		return snprintf(name, size, "%s.%s." DOMAIN, random,
+		return snprintf(name, size, "%s.%s." HIERARCHY_DOMAIN, random,
 				names->region);
 	case HIERARCHY_ZONAL:
-		return snprintf(name, size, "%s.zonal.%s." DOMAIN, random,
-				names->region);
+		return snprintf(name, size, "%s.zonal.%s." HIERARCHY_DOMAIN,
+				random, names->region);
 	case HIERARCHY_INSTANCE:
-		return snprintf(name, size, "%s.%s." DOMAIN, names->instance_id,
-				names->region);
+		return snprintf(name, size, "%s.%s." HIERARCHY_DOMAIN,
+				names->instance_id, names->region);
 	case HIERARCHY_LEAF:
 		break;
 	}

@@ -30,6 +30,9 @@ enum hierarchy_level {
 
 #define HIERARCHY_LEVELS 5
 
+/* What our own names end with; the root has no other name. */
+#define HIERARCHY_DOMAIN "emulated.nitro-enclaves"
+
 /* How long a leaf lives from when it is made, and how far it is backdated. */
 #define HIERARCHY_LEAF_LIFETIME (3 * 3600)
 #define HIERARCHY_LEAF_BACKDATE 3

@@ -34,6 +34,9 @@ static void cleanup_issuerp(struct issuer **issuer)
 
 #define cleanup_issuer __attribute__((cleanup(cleanup_issuerp)))
 
+/* What no company calls its root. */
+#define OWN_NAME "CN=" HIERARCHY_DOMAIN ","
+
 /* --- The chain ------------------------------------------------------------------ */
 
 /* For a sentence; of the certificate's subject. */
@@ -326,6 +329,14 @@ void issuer_free(struct issuer *issuer)
 X509 *issuer_root(const struct issuer *issuer)
 {
 	return issuer->chain[issuer->n - 1];
+}
+
+bool issuer_is_own(const struct issuer *issuer)
+{
+	cleanup_free char *subject = certificate_subject(issuer->chain[0]);
+
+	return issuer->n == 1 && !issuer->key_uri && subject &&
+	       !strncmp(subject, OWN_NAME, strlen(OWN_NAME));
 }
 
 int issuer_check_time(const struct issuer *issuer, int64_t now,

@@ -64,6 +64,8 @@ int issuer_check_time(const struct issuer *issuer, int64_t now,
 		      struct ne_error *err);
 
 X509 *issuer_root(const struct issuer *issuer);
+/* Is it one that issuer_new_root() has made, and no company's? */
+bool issuer_is_own(const struct issuer *issuer);
 
 /*
  * As text, for issuer_parse(). *text is for free(). 0; -EACCES: the key is one

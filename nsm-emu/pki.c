@@ -342,17 +342,46 @@ static int write_file(const char *folder, const char *name, mode_t mode,
 
 /* --- root.pem -------------------------------------------------------------------- */
 
-/* What root.pem holds; empty if it is not there, or nothing that we wrote. */
-static void read_root(const char *folder, struct secret *root)
+static int unreadable(struct ne_error *err)
+{
+	struct ne_error why = { 0 };
+
+	if (!err)
+		return -EIO;
+	why = *err;
+	return ne_error_set(
+		err, why.code,
+		"%.300s; nobody but you can tell whether it is needed: move it away",
+		why.text);
+}
+
+/* What root.pem holds; empty if it is not there. */
+static int read_root(const char *folder, struct secret *root,
+		     struct ne_error *err)
 {
 	cleanup_free char *path = NULL;
 	cleanup_close int fd = -1;
+	int r = pki_root_path(&path, folder, err);
 
-	if (pki_root_path(&path, folder, NULL))
-		return;
+	if (r)
+		return r;
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		pem_read_file(fd, path, &root->text, &root->size, NULL);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		r = ne_error_set(err, errno, "cannot open %s: %s", path,
+				 ne_strerror(errno));
+	else
+		r = pem_read_file(fd, path, &root->text, &root->size, err);
+	return r ? unreadable(err) : 0;
+}
+
+/* So that nothing is written before a root.pem that would stand in the way. */
+static int check_old_root(const char *folder, struct ne_error *err)
+{
+	cleanup_secret struct secret root = { 0 };
+
+	return read_root(folder, &root, err);
 }
 
 /* The beginning of its digest tells one old root from another. */
@@ -396,9 +425,10 @@ static int publish_root(const struct issuer *issuer, const char *folder,
 	int r = issuer_print_certificate(issuer_root(issuer), &wanted.text,
 					 &wanted.size, err);
 
+	if (!r)
+		r = read_root(folder, &now, err);
 	if (r)
 		return r;
-	read_root(folder, &now);
 	if (is_published(&wanted, &now))
 		return 0;
 	if (now.size)
@@ -436,7 +466,7 @@ static int check_none(int fd, const char *folder, struct ne_error *err)
 	if (faccessat(fd, AUTHORITY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return ne_error_set(
 			err, EEXIST,
-			"there is an authority in %s already; see it with \"nsm-emu pki show\", replace it with \"nsm-emu pki rotate\"",
+			"there is an authority in %s already; see it with \"nsm-emu pki show\"; --force replaces it, and its key is gone then",
 			folder);
 	return 0;
 }
@@ -465,10 +495,10 @@ int pki_store(const struct issuer *issuer, const char *folder,
 	lock = lock_folder(fd, folder, err);
 	if (lock < 0)
 		return take_fd(&lock);
-	if (mode == PKI_NEW)
-		r = check_none(fd, folder, err);
-	else
-		r = republish(folder, err);
+	r = check_old_root(folder, err);
+	if (!r)
+		r = mode == PKI_NEW ? check_none(fd, folder, err)
+				    : republish(folder, err);
 	return r ? r : write_authority(issuer, fd, folder, old_root, err);
 }
 
@@ -489,8 +519,8 @@ static void check_root(const struct issuer *issuer, const char *folder)
 {
 	cleanup_secret struct secret now = { 0 }, wanted = { 0 };
 
-	read_root(folder, &now);
-	if (!issuer_print_certificate(issuer_root(issuer), &wanted.text,
+	if (!read_root(folder, &now, NULL) &&
+	    !issuer_print_certificate(issuer_root(issuer), &wanted.text,
 				      &wanted.size, NULL) &&
 	    !is_published(&wanted, &now))
 		repair_root(folder);

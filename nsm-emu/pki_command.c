@@ -30,7 +30,7 @@ static const char help[] =
 	"       nsm-emu pki import --ca-cert FILE --ca-key KEY [--force]\n"
 	"       nsm-emu pki show [--json]\n"
 	"       nsm-emu pki export [-o FILE]\n"
-	"       nsm-emu pki rotate [--seed TEXT]\n"
+	"       nsm-emu pki rotate [--seed TEXT] [--force]\n"
 	"\n"
 	"The authority that signs the certificates of emulated modules. It is made when\n"
 	"it is first needed; verifiers need its root.\n"
@@ -43,7 +43,8 @@ static const char help[] =
 	"  rotate              make another root; the old one's certificate is kept\n"
 	"\n"
 	"  --folder DIR        not in $XDG_CONFIG_HOME/ne/pki (~/.config/ne/pki)\n"
-	"  --force             also if there is an authority already\n"
+	"  --force             also if there is an authority already, or (rotate) if it is\n"
+	"                      one that was imported; its root's certificate is kept\n"
 	"  --seed TEXT         a root for tests, the same for the same text everywhere\n"
 	"  --ca-cert FILE      certificates in PEM: the authority's and all above it\n"
 	"  --ca-key KEY        its key: a file, which is copied, or a URI that OpenSSL has\n"
@@ -56,6 +57,7 @@ static const char help[] =
 
 struct options {
 	const char *folder; /* the user's own if no other is named */
+	bool is_users_own;
 	const char *seed;
 	const char *ca_cert;
 	const char *ca_key;
@@ -181,13 +183,32 @@ static int create(const struct options *options, struct ne_error *err)
 	return store(options, options->force ? PKI_REPLACE : PKI_NEW, err);
 }
 
+/* Of one that was imported the key may be nowhere else. */
+static int check_own(const char *folder, struct ne_error *err)
+{
+	cleanup_issuer struct issuer *issuer = NULL;
+	cleanup_free char *path = NULL;
+	int r = pki_authority_path(&path, folder, err);
+
+	if (!r)
+		r = issuer_open(&issuer, path, path, false, err);
+	if (!r && !issuer_is_own(issuer))
+		r = ne_error_set(
+			err, EEXIST,
+			"the authority in %s is one that was imported; \"nsm-emu pki rotate --force\" puts a root of our own in its place, and its key is gone from there then",
+			folder);
+	return r;
+}
+
 /* A key that others could read is a reason to rotate; damage is none. */
 static int rotate(const struct options *options, struct ne_error *err)
 {
 	cleanup_issuer struct issuer *issuer = NULL;
 	int r = pki_load(&issuer, options->folder, false, err);
 
-	return r && r != -EACCES ? r : store(options, PKI_REPLACE, err);
+	if (r == -EACCES || !r)
+		r = options->force ? 0 : check_own(options->folder, err);
+	return r ? r : store(options, PKI_REPLACE, err);
 }
 
 /* --- show ------------------------------------------------------------------------- */
@@ -324,12 +345,26 @@ static int write_file(const char *path, const char *text, size_t size,
 	return 0;
 }
 
+/* The user's own is made when it is first needed, and it is now. */
+static int open_or_make(struct issuer **issuer, const struct options *options,
+			struct ne_error *err)
+{
+	cleanup_random struct nsm_random *random = NULL;
+
+	if (!options->is_users_own)
+		return pki_load(issuer, options->folder, false, err);
+	random = nsm_random_new(NULL);
+	if (!random)
+		return ne_error_set(err, ENOMEM, "out of memory");
+	return pki_open(issuer, NULL, random, err);
+}
+
 static int export(const struct options *options, struct ne_error *err)
 {
 	cleanup_issuer struct issuer *issuer = NULL;
 	cleanup_free char *text = NULL;
 	size_t size;
-	int r = pki_load(&issuer, options->folder, false, err);
+	int r = open_or_make(&issuer, options, err);
 
 	if (!r)
 		r = issuer_print_certificate(issuer_root(issuer), &text, &size,
@@ -384,7 +419,7 @@ static const struct action {
 	{ "import", TAKES_CA | TAKES_FORCE | NEEDS_CA, create },
 	{ "show", TAKES_JSON, show },
 	{ "export", TAKES_OUTPUT, export },
-	{ "rotate", TAKES_SEED, rotate },
+	{ "rotate", TAKES_SEED | TAKES_FORCE, rotate },
 };
 
 /* False: no such option. */
@@ -488,6 +523,7 @@ static int run(const struct action *action, struct options *options,
 
 	if (r)
 		return r;
+	options->is_users_own = !options->folder;
 	if (!options->folder)
 		options->folder = folder;
 	r = action->run(options, err);

@@ -50,6 +50,21 @@ refused 1 'an authority that ends later' \
 	sh -c 'sleep 3; "$0" attestation; "$0" attestation' "$bare"
 is 'it is said once' "$(grep -c 'InternalError: ' "$err")" 1
 
+# --- A fresh home ------------------------------------------------------------------
+
+mkdir "$work/fresh"
+run_expect 0 'a root can be exported before it was ever needed' \
+	env -u XDG_CONFIG_HOME HOME="$work/fresh" \
+	"$NSM_EMU" pki export -o "$work/first.pem"
+run_expect 0 'documents are of that root then' \
+	env -u XDG_CONFIG_HOME HOME="$work/fresh" "$NSM_EMU" run -q -- \
+	"$NE_ATTEST" request -o "$work/document"
+run_expect 0 'and verify' "$NE_ATTEST" verify "$work/document" \
+	--root "$work/first.pem" --pcr "0=$(printf '%096d' 0)"
+refused 1 'nothing is made in a folder of another name' 'no authority' \
+	"$NSM_EMU" pki export --folder "$work/nothing"
+[ ! -e "$work/nothing" ] && ok 'it is not there' || not_ok 'it is not there'
+
 # --- Homes -------------------------------------------------------------------------
 
 refused 125 'a home that is not there' '/me, which is not there; .*--pki FOLDER' \

@@ -578,6 +578,60 @@ static void rotate_makes_another_root_and_keeps_the_old_one(void **state)
 	assert_int_equal(mode_of(place.folder, "authority.pem"), 0600);
 }
 
+static void an_imported_authority_is_replaced_only_by_force(void **state)
+{
+	cleanup_place struct place place;
+	struct company root = company_usual("root", "P-384", NULL, -1);
+	cleanup_free char *certificates = NULL, *key = NULL, *path = NULL;
+
+	(void)state;
+	place_new(&place);
+	certificates = folder_entry(place.above, "ca.pem");
+	key = folder_entry(place.above, "ca.key");
+	company_write(&root, certificates);
+	company_write_key(&root, key);
+	expect(place.folder, 0, "", WORDS("create"));
+	expect(place.folder, 1, "--force replaces it",
+	       WORDS("import", "--ca-cert", certificates, "--ca-key", key));
+	expect(place.folder, 0, "CN=root",
+	       WORDS("import", "--force", "--ca-cert", certificates, "--ca-key",
+		     key));
+	expect(place.folder, 1, "one that was imported", WORDS("rotate"));
+	/* Also when its key is open to others. */
+	path = folder_entry(place.folder, "authority.pem");
+	assert_int_equal(chmod(path, 0644), 0);
+	expect(place.folder, 1, "one that was imported", WORDS("rotate"));
+	assert_int_equal(chmod(path, 0600), 0);
+	expect(place.folder, 0, "CN=root", WORDS("show"));
+	expect(place.folder, 0, "CN=emulated.nitro-enclaves",
+	       WORDS("rotate", "--force"));
+	expect(place.folder, 0, "", WORDS("rotate"));
+	company_free(&root);
+}
+
+static void a_root_that_cannot_be_read_is_not_replaced(void **state)
+{
+	cleanup_place struct place place;
+	cleanup_free char *root = NULL, *before = NULL, *after = NULL;
+	struct stat st;
+
+	(void)state;
+	place_new(&place);
+	expect(place.folder, 0, "", WORDS("create"));
+	before = content_of(place.folder, "authority.pem");
+	root = folder_entry(place.folder, "root.pem");
+	assert_int_equal(truncate(root, 100000), 0);
+	expect(place.folder, 1, "move it away", WORDS("rotate"));
+	after = content_of(place.folder, "authority.pem");
+	assert_string_equal(before, after);
+	assert_int_equal(try_open(place.folder, NULL), 0);
+	assert_int_equal(stat(root, &st), 0);
+	assert_int_equal(st.st_size, 100000);
+	assert_int_equal(count(place.folder, "root.pem.old-"), 0);
+	assert_int_equal(unlink(root), 0);
+	expect(place.folder, 0, "", WORDS("rotate"));
+}
+
 static void what_is_damaged_is_replaced_only_by_force(void **state)
 {
 	cleanup_place struct place place;
@@ -707,6 +761,9 @@ int main(void)
 		cmocka_unit_test(show_says_what_there_is),
 		cmocka_unit_test(
 			rotate_makes_another_root_and_keeps_the_old_one),
+		cmocka_unit_test(
+			an_imported_authority_is_replaced_only_by_force),
+		cmocka_unit_test(a_root_that_cannot_be_read_is_not_replaced),
 		cmocka_unit_test(what_is_damaged_is_replaced_only_by_force),
 		cmocka_unit_test(a_companys_authority_can_be_taken),
 		cmocka_unit_test(a_key_with_a_uri_is_remembered_by_it),
