@@ -12,8 +12,8 @@
 #define EXIT_TROUBLE 2 /* usage, files, memory: nothing was decided */
 
 /*
- * Subcommands: argv[0] is the subcommand's name; the result is the exit
- * status. They have said on stderr what failed.
+ * Subcommands: argv[0] is "ne-attest" and the subcommand's name; the result is
+ * the exit status. They have said on stderr what failed.
  */
 int command_verify(int argc, char **argv);
 int command_show(int argc, char **argv);

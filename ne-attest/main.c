@@ -68,6 +68,7 @@ static void print_usage(FILE *file)
 
 static int run_command(int argc, char **argv)
 {
+	char name[32];
 	size_t i;
 	int status;
 
@@ -80,6 +81,9 @@ static int run_command(int argc, char **argv)
 			argv[0]);
 		return EXIT_TROUBLE;
 	}
+	/* What getopt's complaints begin with */
+	snprintf(name, sizeof(name), "ne-attest %s", commands[i].name);
+	argv[0] = name;
 	status = commands[i].run(argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		fputs("ne-attest: cannot write to standard output\n", stderr);
