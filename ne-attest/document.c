@@ -66,3 +66,30 @@ int document_read(struct bytes *document, const char *path,
 
 	return ret ? ret : document_decode(document, err);
 }
+
+/* As services log documents: in a field of an object */
+static bool is_json(const struct bytes *document)
+{
+	size_t at = 0;
+
+	while (at < document->size && strchr(" \t\r\n", document->data[at]))
+		at++;
+	return at < document->size &&
+	       (document->data[at] == '{' || document->data[at] == '[');
+}
+
+int document_parse(struct ne_attestation **attestation,
+		   const struct bytes *document, struct ne_error *err)
+{
+	int ret = ne_attestation_parse(attestation, document->data,
+				       document->size, err);
+	struct ne_error why;
+
+	if (ret != -EBADMSG || !is_json(document))
+		return ret;
+	why = *err;
+	return ne_error_set(err, EBADMSG,
+			    "%s; it looks like JSON: take the field with the "
+			    "document out of it, as jq -r .FIELD does",
+			    why.text);
+}

@@ -24,6 +24,10 @@ int document_read(struct bytes *document, const char *path,
 /* The same of bytes in memory, which it takes. Pure. */
 int document_decode(struct bytes *document, struct ne_error *err);
 
+/* ne_attestation_parse(), and a hint what else it might be. */
+int document_parse(struct ne_attestation **attestation,
+		   const struct bytes *document, struct ne_error *err);
+
 static inline void cleanup_attestationp(struct ne_attestation **attestation)
 {
 	ne_attestation_free(*attestation);

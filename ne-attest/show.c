@@ -49,8 +49,7 @@ static int show(const char *path, bool as_json)
 
 	if (document_read(&document, path, &err))
 		return report_failure(&err);
-	ret = ne_attestation_parse(&attestation, document.data, document.size,
-				   &err);
+	ret = document_parse(&attestation, &document, &err);
 	if (ret) {
 		ne_error_prefix(&err, "%s", path);
 		report_failure(&err);

@@ -259,9 +259,8 @@ static int report(struct outcome *outcome, const struct verify_options *options)
 static void judge(struct outcome *outcome, const struct bytes *document,
 		  const struct verify_options *options)
 {
-	outcome->ret = ne_attestation_parse(&outcome->attestation,
-					    document->data, document->size,
-					    &outcome->err);
+	outcome->ret =
+		document_parse(&outcome->attestation, document, &outcome->err);
 	outcome->time = time_of(&options->policy, outcome->attestation);
 	if (outcome->ret) {
 		if (outcome->ret == -EBADMSG)
