@@ -35,6 +35,9 @@ static const char usage[] =
 	"\n"
 	"  --role ARN        also PCR3, of the parent instance's IAM role\n"
 	"  --instance-id ID  also PCR4, of the parent instance\n"
+	"  --extend INDEX=VALUE\n"
+	"                    also a register, from 16 on, that the enclave extends by\n"
+	"                    this; may be repeated\n"
 	"  --kms[=WHICH]     just the statements for the policy of a KMS key: all of\n"
 	"                    them, allow or deny\n"
 	"  --json            all of it as JSON\n"
@@ -43,7 +46,8 @@ static const char usage[] =
 	"Prints the registers that a document of this enclave image has, unless the\n"
 	"enclave runs in debug mode, and the condition of a KMS key policy for them.\n"
 	"One statement allows this image to use the key; the others deny it to all else,\n"
-	"whatever other statements allow.\n";
+	"whatever other statements allow.\n"
+	"VALUE is HEX, text:TEXT, base64:TEXT or @FILE.\n";
 
 /* To be replaced by whoever does not say. */
 static const char no_role[] = "arn:aws:iam::ACCOUNT:role/ROLE";
@@ -58,6 +62,7 @@ enum kms_statements {
 struct choice {
 	const char *role;
 	const char *instance_id;
+	struct expected expected; /* by --extend, at first */
 	enum kms_statements kms;
 	bool as_json;
 };
@@ -145,15 +150,14 @@ static json_t *deny_statement(const struct expected *expected,
 			 "StringNotEqualsIgnoreCase", keys);
 }
 
-static json_t *kms_statements(const struct expected *expected,
-			      const struct choice *choice,
+static json_t *kms_statements(const struct expected *expected, const char *role,
 			      enum kms_statements which)
 {
 	json_t *statements = json_array();
 
 	if (which & KMS_ALLOW)
 		json_array_append_new(statements,
-				      allow_statement(expected, choice->role));
+				      allow_statement(expected, role));
 	for (unsigned int i = 0; which & KMS_DENY && i < NE_PCR_COUNT; i++)
 		if (is_in_policies(expected, i))
 			json_array_append_new(statements,
@@ -192,11 +196,13 @@ static int print_for_people(const struct expected *expected)
 	return print_json(kms_condition(expected));
 }
 
-static int print(const struct expected *expected, const struct choice *choice)
+static int print(const struct choice *choice)
 {
+	const struct expected *expected = &choice->expected;
+
 	if (choice->kms)
 		return print_json(
-			kms_statements(expected, choice, choice->kms));
+			kms_statements(expected, choice->role, choice->kms));
 	if (choice->as_json)
 		return print_json(
 			json_pack("{s:o, s:o, s:o, s:o}", "pcrs",
@@ -204,25 +210,37 @@ static int print(const struct expected *expected, const struct choice *choice)
 				  kms_condition(expected), "kms_statement",
 				  allow_statement(expected, choice->role),
 				  "kms_deny_statements",
-				  kms_statements(expected, choice, KMS_DENY)));
+				  kms_statements(expected, NULL, KMS_DENY)));
 	return print_for_people(expected);
 }
 
-static int expect(const char *image, const struct choice *choice)
+static int expect(const char *image, struct choice *choice)
 {
-	struct expected expected = { 0 };
+	struct expected *expected = &choice->expected;
 	struct ne_error err = { 0 };
 	int ret = 0;
 
 	if (choice->role)
-		ret = expect_role(&expected, choice->role, &err);
+		ret = expect_role(expected, choice->role, &err);
 	if (!ret && choice->instance_id)
-		ret = expect_instance_id(&expected, choice->instance_id, &err);
+		ret = expect_instance_id(expected, choice->instance_id, &err);
 	if (ret == -EINVAL)
 		return report_usage("expect", "%s", err.text);
 	if (!ret)
-		ret = expect_image(&expected, image, &err);
-	return ret ? report_failure(&err) : print(&expected, choice);
+		ret = expect_image(expected, image, &err);
+	return ret ? report_failure(&err) : print(choice);
+}
+
+/* 0, or the exit status */
+static int add_extension(struct expected *expected, const char *text)
+{
+	struct ne_error err = { 0 };
+	int ret = expect_extension(expected, text, &err);
+
+	if (!ret)
+		return 0;
+	return ret == -EINVAL ? report_usage("expect", "%s", err.text)
+			      : report_failure(&err);
 }
 
 static bool parse_kms(enum kms_statements *which, const char *text)
@@ -239,13 +257,14 @@ int command_expect(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "role", required_argument, NULL, 'r' },
 		{ "instance-id", required_argument, NULL, 'i' },
+		{ "extend", required_argument, NULL, 'x' },
 		{ "kms", optional_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	struct choice choice = { 0 };
-	int option;
+	int option, status;
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >=
 	       0) {
@@ -255,6 +274,11 @@ int command_expect(int argc, char **argv)
 			break;
 		case 'i':
 			choice.instance_id = optarg;
+			break;
+		case 'x':
+			status = add_extension(&choice.expected, optarg);
+			if (status)
+				return status;
 			break;
 		case 'k':
 			if (!parse_kms(&choice.kms, optarg))

@@ -9,6 +9,9 @@
 
 #include "libne/cleanup.h"
 
+/* Those before are locked when an enclave starts. */
+#define FIRST_OWN_PCR 16
+
 static void cleanup_eifp(struct ne_eif **eif)
 {
 	ne_eif_close(*eif);
@@ -57,20 +60,66 @@ int expect_hex(struct expected *expected, unsigned int index, const char *hex,
 	return expect(expected, index, &pcr, (struct origin){ 0 }, err);
 }
 
+/* "INDEX=": what follows, or NULL: the index is not from first to 31. */
+static const char *parse_index(unsigned int *index, unsigned int first,
+			       const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number = strtoul(text, NULL, 10);
+
+	if (!digits || digits > 2 || text[digits] != '=' || number < first ||
+	    number >= NE_PCR_COUNT)
+		return NULL;
+	*index = (unsigned int)number;
+	return text + digits + 1;
+}
+
 int expect_assignment(struct expected *expected, const char *text,
 		      struct ne_error *err)
 {
-	size_t digits = strspn(text, "0123456789");
-	unsigned long index = strtoul(text, NULL, 10);
+	unsigned int index;
+	const char *hex = parse_index(&index, 0, text);
 
-	if (!digits || digits > 2 || text[digits] != '=' ||
-	    index >= NE_PCR_COUNT)
+	if (!hex)
 		return ne_error_set(err, EINVAL,
 				    "\"%.40s\" is not INDEX=HEX with an index "
 				    "from 0 to 31",
 				    text);
-	return expect_hex(expected, (unsigned int)index, text + digits + 1,
-			  err);
+	return expect_hex(expected, index, hex, err);
+}
+
+static int extend(struct expected *expected, unsigned int index,
+		  const struct bytes *value, struct ne_error *err)
+{
+	uint32_t bit = UINT32_C(1) << index;
+
+	if (is_expected(expected, index) && !(expected->extended & bit))
+		return ne_error_set(err, EINVAL,
+				    "PCR%u is expected to have a value, and to "
+				    "be extended: choose one",
+				    index);
+	expected->mask |= bit;
+	expected->extended |= bit;
+	return ne_pcr_extend(&expected->pcrs[index], value->data, value->size,
+			     err);
+}
+
+int expect_extension(struct expected *expected, const char *text,
+		     struct ne_error *err)
+{
+	cleanup_bytes struct bytes bytes = { 0 };
+	unsigned int index;
+	const char *value = parse_index(&index, FIRST_OWN_PCR, text);
+	int ret;
+
+	if (!value)
+		return ne_error_set(err, EINVAL,
+				    "\"%.40s\" is not INDEX=VALUE with an "
+				    "index from 16 to 31; enclaves cannot "
+				    "extend others",
+				    text);
+	ret = bytes_from_option(&bytes, value, err);
+	return ret ? ret : extend(expected, index, &bytes, err);
 }
 
 int expect_image(struct expected *expected, const char *path,

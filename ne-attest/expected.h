@@ -21,7 +21,8 @@ struct origin {
 };
 
 struct expected {
-	uint32_t mask; /* bit i: pcrs[i] is expected */
+	uint32_t mask;	   /* bit i: pcrs[i] is expected */
+	uint32_t extended; /* bit i: by what extends it */
 	struct ne_pcr pcrs[NE_PCR_COUNT];
 	struct origin origins[NE_PCR_COUNT];
 };
@@ -34,6 +35,12 @@ int expect_hex(struct expected *expected, unsigned int index, const char *hex,
 /* "INDEX=HEX" */
 int expect_assignment(struct expected *expected, const char *text,
 		      struct ne_error *err);
+/*
+ * "INDEX=VALUE": that the enclave extends a register of its own, 16 to 31, by
+ * this value, after all that it was extended by here before.
+ */
+int expect_extension(struct expected *expected, const char *text,
+		     struct ne_error *err);
 /* PCR0, 1 and 2 of an image, and PCR8 if it is signed. */
 int expect_image(struct expected *expected, const char *path,
 		 struct ne_error *err);

@@ -13,6 +13,7 @@
 enum {
 	OPTION_ROOT = 256,
 	OPTION_PCR,
+	OPTION_EXTEND,
 	OPTION_EIF,
 	OPTION_ROLE,
 	OPTION_INSTANCE_ID,
@@ -67,6 +68,7 @@ static const struct option long_options[] = {
 	PCR(30),
 	PCR(31),
 	{ "pcr", required_argument, NULL, OPTION_PCR },
+	{ "extend", required_argument, NULL, OPTION_EXTEND },
 	{ "root", required_argument, NULL, OPTION_ROOT },
 	{ "eif", required_argument, NULL, OPTION_EIF },
 	{ "role", required_argument, NULL, OPTION_ROLE },
@@ -93,6 +95,8 @@ static const char usage[] =
 	"  --eif IMAGE          expect PCR0, 1, 2 and 8 of this enclave image\n"
 	"  --pcr0 HEX ...       expect PCR0; likewise up to --pcr31\n"
 	"  --pcr INDEX=HEX      expect a register; may be repeated\n"
+	"  --extend INDEX=VALUE expect that the enclave extends a register, from 16 on,\n"
+	"                       by this; may be repeated\n"
 	"  --role ARN           expect PCR3: the IAM role of the parent instance\n"
 	"  --instance-id ID     expect PCR4: the id of the parent instance\n"
 	"  --module-id ID       expect this module\n"
@@ -153,6 +157,8 @@ static int parse_expectation(struct verify_options *options, int option,
 	switch (option) {
 	case OPTION_PCR:
 		return expect_assignment(&options->expected, optarg, err);
+	case OPTION_EXTEND:
+		return expect_extension(&options->expected, optarg, err);
 	case OPTION_EIF:
 		return expect_image(&options->expected, optarg, err);
 	case OPTION_ROLE:

@@ -17,6 +17,8 @@ cp "$vectors/aws-nitro-root-g1.pem" root.pem
 pcr0=22f9e1c949208da55eb01b9b9fc88f87454f77ba133f0d82320b509621c92482152a99d0a12335b97178c02d6f977d01
 pcr1=bcdf05fefccaa8e55bf2c8d6dee9e79bbff31e34bf28a99aa19e6b29c37ee80b214a414b7607236edf26fcb78654e63f
 zero=$(printf '%096d' 0)
+# SHA-384 of (SHA-384 of 48 zeros and "config") and 00ff
+pcr16=b725834e68e4d6df8a00896732cebea41d058f6d812b8ae4ee93ef9b5ccf7ca3036291a89d70f485f8e0ea614f968f50
 nonce=c678c86135de539d183acff58886d98dfb9823041af9f934bf909ac0f8d96245
 data=7c37108079b3e8a36d8a7970de1d6d4ff1461e0e35d9557c4d789df5e0576620
 cat >other.pem <<'EOT'
@@ -340,6 +342,11 @@ says "it has the root" "$out" '^root         C=US, O=Amazon, OU=AWS, CN=aws.nitr
 says "it has fingerprints" "$out" 'SHA-256 641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b'
 run_expect 1 "what is no document cannot be shown" "$NE_ATTEST" show empty
 run_expect 2 "nor what is not there" "$NE_ATTEST" show nowhere
+printf ' {"attestation": "%s"}\n' "$(base64 -w0 <doc)" >log
+run_expect 1 "a log in JSON is no document" "$NE_ATTEST" show log
+says "it says what to do" "$err" 'looks like JSON: take the field with the document out of it'
+verify 1 "nor is it to be verified" log
+says "it says what to do" "$err" 'refused (syntax): .*jq -r .FIELD'
 run_expect 2 "show wants a document" "$NE_ATTEST" show
 
 # --- expect ----------------------------------------------------------------
@@ -363,6 +370,18 @@ if "$EIF" build -o image.eif --kernel kernel --cmdline 'quiet' --init init \
 	says "the role is the principal" "$out" "\"AWS\": \"$role\""
 	says "the role is PCR3" "$out" '"kms:RecipientAttestation:PCR3": "'
 	says "the instance is PCR4" "$out" '"kms:RecipientAttestation:PCR4": "4554042339e6a1dd'
+	run_expect 0 "expect knows what an enclave extends" "$NE_ATTEST" expect \
+		--extend 16=text:config --extend 16=00ff image.eif
+	says "as SHA-384 does, from zero" "$out" "^PCR16   $pcr16\$"
+	says "KMS is told, too" "$out" "\"kms:RecipientAttestation:PCR16\": \"$pcr16\""
+	verify 1 "verify knows it, too" --extend 16=text:config --extend 16=00ff doc
+	says "it does" "$err" "PCR16 is missing (it was not locked), expected is $pcr16"
+	verify 2 "a register has a value or is extended" --pcr16 "$zero" --extend 16=00 doc
+	says "it says so" "$err" 'choose one'
+	verify 2 "the module's own are locked" --extend 15=00 doc
+	says "it says so" "$err" 'an index from 16 to 31'
+	run_expect 2 "also for expect" "$NE_ATTEST" expect --extend 16 image.eif
+	run_expect 2 "a value is one" "$NE_ATTEST" expect --extend 16=x image.eif
 	run_expect 0 "the role can be filled in later" "$NE_ATTEST" expect --kms image.eif
 	says "there is a place for it" "$out" '"AWS": "arn:aws:iam::ACCOUNT:role/ROLE"'
 	run_expect 2 "there are two kinds of statements" "$NE_ATTEST" expect --kms=all image.eif
@@ -400,6 +419,7 @@ for command in verify show expect; do
 	run_expect 0 "$command has a help" "$NE_ATTEST" $command --help
 	says "it is of use" "$out" "^Usage: ne-attest $command"
 	run_expect 2 "$command knows its options" "$NE_ATTEST" $command --nonsense
+	says "whose program is named" "$err" "^ne-attest $command: .*--nonsense"
 done
 run_expect 0 "there is a help" "$NE_ATTEST" --help
 says "it has the commands" "$out" '^  verify '
