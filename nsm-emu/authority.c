@@ -143,6 +143,11 @@ void nsm_authority_free(struct nsm_authority *authority)
 	free(authority);
 }
 
+const char *nsm_authority_left_out(const struct nsm_authority *authority)
+{
+	return hierarchy_left_out(authority->top->path_length);
+}
+
 int64_t nsm_authority_not_after(const struct nsm_authority *authority)
 {
 	return authority->top->signer.validity.not_after;

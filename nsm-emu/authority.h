@@ -84,6 +84,8 @@ int nsm_authority_issue(struct nsm_authority *authority, const char *module_id,
 			int64_t now, uint32_t lifetime,
 			struct nsm_issued *issued, struct ne_error *err);
 void nsm_issued_clear(struct nsm_issued *issued);
+/* See hierarchy_left_out(). */
+const char *nsm_authority_left_out(const struct nsm_authority *authority);
 /* After this second the root, or one that it stands below, is not valid. */
 int64_t nsm_authority_not_after(const struct nsm_authority *authority);
 

@@ -131,6 +131,18 @@ void nsm_factory_free(struct nsm_factory *factory)
 	free(factory);
 }
 
+/* Who has imported it has been told then. */
+static void tell_left_out(const struct nsm_factory *factory)
+{
+	const char *left_out = nsm_authority_left_out(factory->authority);
+
+	if (left_out)
+		log_line(
+			factory->options.ca_cert ? LOG_WARN : LOG_INFO,
+			"the authority's path length leaves no room for %s, which are missing from documents",
+			left_out);
+}
+
 int nsm_factory_open(struct nsm_factory *factory, struct ne_error *err)
 {
 	const uint64_t now = factory->clock.now(factory->clock.data);
@@ -144,7 +156,11 @@ int nsm_factory_open(struct nsm_factory *factory, struct ne_error *err)
 		.now = now ? now : 1, /* 0 is the system's */
 	};
 
-	return nsm_authority_open(&factory->authority, &options, err);
+	int r = nsm_authority_open(&factory->authority, &options, err);
+
+	if (!r)
+		tell_left_out(factory);
+	return r;
 }
 
 /* --- Failures -------------------------------------------------------------- */

@@ -113,6 +113,19 @@ static const struct level {
 	},
 };
 
+const char *hierarchy_left_out(int32_t path_length)
+{
+	static const char *const left_out[] = {
+		"region, zone and instance",
+		"region and zone",
+		"region",
+	};
+
+	return path_length < (int32_t)ARRAY_SIZE(left_out)
+		       ? left_out[path_length]
+		       : NULL;
+}
+
 /* --- Validity --------------------------------------------------------------- */
 
 static int64_t add_years(int64_t time, int years)

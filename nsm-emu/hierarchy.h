@@ -30,6 +30,12 @@ enum hierarchy_level {
 
 #define HIERARCHY_LEVELS 5
 
+/*
+ * Which levels there are not below an authority that may have so many others
+ * below it: in words; NULL: all are there.
+ */
+const char *hierarchy_left_out(int32_t path_length);
+
 /* What our own names end with; the root has no other name. */
 #define HIERARCHY_DOMAIN "emulated.nitro-enclaves"
 

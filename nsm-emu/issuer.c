@@ -129,7 +129,7 @@ static int no_authority(X509 *certificate, const char *why,
 
 	return ne_error_set(
 		err, EBADMSG,
-		"%s is no certificate of an authority: %s; take one with CA:TRUE and keyCertSign",
+		"%s is no certificate of an authority: %s; make one with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign (openssl req -x509: behind -addext)",
 		subject(certificate, text), why);
 }
 
@@ -143,10 +143,47 @@ static int check_authority(X509 *certificate, struct ne_error *err)
 				    err);
 	if (!(flags & EXFLAG_CA))
 		return no_authority(certificate, "CA is not TRUE", err);
-	if (usage == UINT32_MAX || !(usage & KU_KEY_CERT_SIGN))
+	if (!(flags & EXFLAG_KUSAGE))
+		return no_authority(certificate, "it has no key usage", err);
+	if (!(usage & KU_KEY_CERT_SIGN))
 		return no_authority(certificate,
 				    "its key usage lacks keyCertSign", err);
 	return 0;
+}
+
+#define RSA_BITS_MIN 2048
+
+/* As verifiers ask for: 112 bits of security, on a curve that all know. */
+static bool is_sound(const EVP_PKEY *key)
+{
+	static const char *const curves[] = { SN_X9_62_prime256v1, SN_secp384r1,
+					      SN_secp521r1 };
+	char group[64];
+
+	if (!key || EVP_PKEY_is_a(key, "ED25519") ||
+	    EVP_PKEY_is_a(key, "ED448"))
+		return key;
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+	if (!EVP_PKEY_is_a(key, "EC") ||
+	    EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) != 1)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
+		if (!strcmp(group, curves[i]))
+			return true;
+	return false;
+}
+
+static int check_key(X509 *certificate, struct ne_error *err)
+{
+	char text[SUBJECT_SIZE];
+
+	if (is_sound(X509_get0_pubkey(certificate)))
+		return 0;
+	return ne_error_set(
+		err, EBADMSG,
+		"verifiers do not accept the key of %s: take an EC key on P-256, P-384 or P-521, Ed25519 or Ed448, or RSA with %d bits",
+		subject(certificate, text), RSA_BITS_MIN);
 }
 
 /* Verifiers take no larger one [docs/attestation_process.md, 3.2.2.2]. */
@@ -205,7 +242,8 @@ static int limit_validity(struct issuer *issuer, X509 *certificate,
 	return 0;
 }
 
-static int check_chain(struct issuer *issuer, struct ne_error *err)
+static int check_chain(struct issuer *issuer, const char *where,
+		       struct ne_error *err)
 {
 	int r = 0;
 
@@ -218,6 +256,8 @@ static int check_chain(struct issuer *issuer, struct ne_error *err)
 
 		r = check_authority(issuer->chain[i], err);
 		if (!r)
+			r = check_key(issuer->chain[i], err);
+		if (!r)
 			r = check_size(issuer->chain[i], err);
 		if (!r)
 			r = check_signature(issuer->chain[i], above, err);
@@ -226,9 +266,11 @@ static int check_chain(struct issuer *issuer, struct ne_error *err)
 		limit_path(issuer, i);
 	}
 	if (!r && issuer->path_length < 0)
-		return ne_error_set(
+		r = ne_error_set(
 			err, EBADMSG,
 			"the chain is longer than a path length in it allows");
+	if (r)
+		ne_error_prefix(err, "%s", where);
 	return r;
 }
 
@@ -254,7 +296,7 @@ static int build(struct issuer **issuer, struct pem *pem, const char *where,
 			where);
 	r = follow(made, pem, own, where, err);
 	if (!r)
-		r = check_chain(made, err);
+		r = check_chain(made, where, err);
 	if (!r)
 		r = nsm_key_adopt(&made->signer.key, pem->pkey,
 				  is_deterministic, err);

@@ -145,6 +145,7 @@ static int tell_stored(const struct issuer *issuer, const char *folder,
 		       const char *old_root, struct ne_error *err)
 {
 	cleanup_facts struct facts facts = { 0 };
+	const char *left_out = hierarchy_left_out(issuer->path_length);
 	cleanup_free char *path = NULL;
 	int r = read_facts(issuer_root(issuer), &facts, err);
 
@@ -155,6 +156,9 @@ static int tell_stored(const struct issuer *issuer, const char *folder,
 	printf("root       %s\n", facts.subject);
 	printf("SHA-256    %s\n", facts.fingerprint);
 	printf("verifiers  %s\n", path);
+	if (left_out)
+		printf("left out   %s: its path length leaves no room below it\n",
+		       left_out);
 	if (old_root)
 		printf("old root   %s (documents made before now verify against it)\n",
 		       old_root);

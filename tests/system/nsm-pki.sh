@@ -65,6 +65,59 @@ refused 1 'nothing is made in a folder of another name' 'no authority' \
 	"$NSM_EMU" pki export --folder "$work/nothing"
 [ ! -e "$work/nothing" ] && ok 'it is not there' || not_ok 'it is not there'
 
+# --- A company's -------------------------------------------------------------------
+
+company=$work/company
+mkdir "$company"
+
+# As in nsm-emu(1).
+make_company() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes \
+		-keyout "$company/root.key" -out "$company/root.pem" \
+		-days 3650 -subj "/O=Company/CN=Company test root" \
+		-addext keyUsage=critical,keyCertSign,cRLSign &&
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes \
+			-keyout "$company/ca.key" -out "$company/ca.csr" \
+			-subj "/O=Company/CN=Company test authority" &&
+		printf '%s\n' basicConstraints=critical,CA:TRUE,pathlen:1 \
+			keyUsage=critical,keyCertSign,cRLSign \
+			subjectKeyIdentifier=hash \
+			authorityKeyIdentifier=keyid >"$company/ca.ext" &&
+		openssl x509 -req -in "$company/ca.csr" -days 365 \
+			-CA "$company/root.pem" -CAkey "$company/root.key" \
+			-CAcreateserial -extfile "$company/ca.ext" \
+			-out "$company/ca.pem" &&
+		cat "$company/root.pem" >>"$company/ca.pem" &&
+		openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=plain \
+			-keyout "$company/plain.key" -out "$company/plain.pem"
+} >"$work/openssl" 2>&1
+
+if have openssl && make_company; then
+	refused 1 'what openssl makes without being told the key usage' \
+		'company/plain.pem: CN=plain .* it has no key usage; .*keyUsage=critical,keyCertSign,cRLSign' \
+		"$NSM_EMU" pki import --folder "$work/company-pki" \
+		--ca-cert "$company/plain.pem" --ca-key "$company/plain.key"
+	run_expect 0 'an intermediate' \
+		"$NSM_EMU" pki import --folder "$work/company-pki" \
+		--ca-cert "$company/ca.pem" --ca-key "$company/ca.key"
+	grep -q '^left out *region and zone' "$out" &&
+		ok 'it is said what its path length leaves out' || {
+		not_ok 'it is said what its path length leaves out'
+		show_output
+	}
+	run_expect 0 'a document of it' \
+		"$NSM_EMU" run -q --pki "$work/company-pki" -- \
+		"$NE_ATTEST" request -o "$work/document"
+	is 'nothing is said' "$(cat "$err")" ''
+	run_expect 0 'verifies' "$NE_ATTEST" verify "$work/document" \
+		--root "$company/root.pem" --pcr "0=$(printf '%096d' 0)"
+	run_expect 0 'for one run' "$NSM_EMU" run -q \
+		--ca-cert "$company/ca.pem" --ca-key "$company/ca.key" -- true
+	says 'what is left out' 'no room for region and zone'
+else
+	skip "a company's" 'needs openssl'
+fi
+
 # --- Homes -------------------------------------------------------------------------
 
 refused 125 'a home that is not there' '/me, which is not there; .*--pki FOLDER' \

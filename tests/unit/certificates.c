@@ -145,6 +145,8 @@ static EVP_PKEY *pkey_new(const char *kind)
 {
 	if (!strcmp(kind, "RSA"))
 		return EVP_RSA_gen(2048);
+	if (!strcmp(kind, "RSA-1024"))
+		return EVP_RSA_gen(1024);
 	if (!strcmp(kind, "RSA-4096"))
 		return EVP_RSA_gen(4096);
 	if (!strncmp(kind, "P-", 2))

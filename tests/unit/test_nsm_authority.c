@@ -762,6 +762,25 @@ static void no_certificate_is_larger_than_a_document_may_have(void **state)
 	refuse(&files, EMSGSIZE, "may have certificates of 1024");
 }
 
+static void keys_that_no_verifier_accepts_are_refused(void **state)
+{
+	static const char *const kinds[] = { "RSA-1024", "P-224" };
+	cleanup_files struct files files;
+
+	(void)state;
+	files_new(&files);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		cleanup_company struct company root =
+			company_usual("root", kinds[i], NULL, -1);
+
+		remove(files.certificates);
+		company_write(&root, files.certificates);
+		company_write_key(&root, files.key);
+		refuse(&files, EBADMSG,
+		       "verifiers do not accept the key of CN=root");
+	}
+}
+
 static void a_chain_may_be_in_any_order_and_have_others_in_it(void **state)
 {
 	cleanup_files struct files files;
@@ -828,7 +847,8 @@ static void who_is_no_authority_is_refused(void **state)
 		{ NULL, "keyCertSign", "CA is not TRUE" },
 		{ NULL, NULL, "CA is not TRUE" },
 		{ "CA:TRUE", "digitalSignature", "lacks keyCertSign" },
-		{ "CA:TRUE", NULL, "lacks keyCertSign" },
+		{ "CA:TRUE", NULL, "ca.pem: " },
+		{ "CA:TRUE", NULL, "it has no key usage; make one with" },
 	};
 	cleanup_files struct files files;
 
@@ -1139,6 +1159,7 @@ int main(void)
 		cmocka_unit_test(the_instance_is_the_last_to_be_left_out),
 		cmocka_unit_test(
 			a_chain_may_be_in_any_order_and_have_others_in_it),
+		cmocka_unit_test(keys_that_no_verifier_accepts_are_refused),
 		cmocka_unit_test(an_expired_company_is_refused),
 		cmocka_unit_test(a_company_that_is_not_yet_valid_is_refused),
 		cmocka_unit_test(who_is_no_authority_is_refused),
