@@ -622,7 +622,11 @@ endif
 EXTRA_DIST += %D%/fuzz/fuzz_eif_signature.seeds %D%/fuzz/fuzz_nsm_response.seeds \
 	%D%/fuzz/fuzz_nsm_pki.seeds %D%/fuzz/fuzz_nsm_sign.seeds \
 	%D%/fuzz/wrap.options
-EXTRA_DIST += examples/nsm/Makefile examples/nsm/attest.c
+check_PROGRAMS += examples/nsm/attest
+examples_nsm_attest_SOURCES = examples/nsm/attest.c
+examples_nsm_attest_LDADD = libne.la
+examples_nsm_attest_LDFLAGS = $(AM_LDFLAGS) -static
+EXTRA_DIST += examples/nsm/Makefile
 # Other people's programs around the NSM. The test builds them: nobody who only
 # builds this project needs their compilers.
 NE_TESTS += %D%/interop/nsm.sh

@@ -45,6 +45,8 @@ says() {
 	fi
 }
 
+example=$top_builddir/examples/nsm/attest
+
 # A command of its own, so that it can be run under timeout.
 emulated=$work/emulated
 cat >"$emulated" <<-EOT
@@ -113,6 +115,16 @@ says "$err" 'attestation document: the NSM answers InputTooLarge' \
 "$emulated" "$NE_ATTEST" request --nonce '' -o document 2>"$err"
 verified 'an empty nonce is one, and a file gets a document' \
 	document --nonce ''
+if [ -x "$example" ]; then
+	"$emulated" "$example" 00fF >document 2>"$err"
+	verified "the example's document has its nonce" document --nonce 00ff
+	for nonce in 0 xy 0x '00 '; do
+		run_expect 2 "which is no '$nonce'" "$example" "$nonce"
+	done
+	run_expect 2 'nor 513 bytes' "$example" "$(printf '%01026d' 0)"
+else
+	skip "the example's document has its nonce" 'it was not built'
+fi
 run_expect 1 'without its root it is refused' "$NE_ATTEST" verify document
 says "$err" "from an emulator .*not below AWS's root; if that is meant, name its root with --root" \
 	'which says what to do'
