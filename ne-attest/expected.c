@@ -8,6 +8,7 @@
 #include <ne/eif.h>
 
 #include "libne/cleanup.h"
+#include "libne/instance.h"
 
 /* Those before are locked when an enclave starts. */
 #define FIRST_OWN_PCR 16
@@ -161,7 +162,7 @@ static int expect_text(struct expected *expected, unsigned int index,
 int expect_role(struct expected *expected, const char *arn,
 		struct ne_error *err)
 {
-	if (strncmp(arn, "arn:", 4) || !strstr(arn, ":role/"))
+	if (!instance_is_role(arn))
 		return ne_error_set(err, EINVAL,
 				    "\"%.80s\" is no ARN of a role; one is "
 				    "arn:aws:iam::123456789012:role/NAME",
@@ -172,8 +173,7 @@ int expect_role(struct expected *expected, const char *arn,
 int expect_instance_id(struct expected *expected, const char *id,
 		       struct ne_error *err)
 {
-	if (strncmp(id, "i-", 2) ||
-	    id[2 + strspn(id + 2, "0123456789abcdef")] || !id[2])
+	if (!instance_is_id(id))
 		return ne_error_set(err, EINVAL,
 				    "\"%.40s\" is no instance id; one is "
 				    "i-0123456789abcdef0",

@@ -29,7 +29,7 @@ struct seeded {
 
 struct nsm_factory {
 	struct nsm_options options;
-	char instance_id[INSTANCE_ID_SIZE]; /* the host's */
+	char instance_id[INSTANCE_ID_SIZE]; /* if the user names none */
 	struct nsm_random *random;
 	struct nsm_random *enclaves; /* for numbers of enclaves */
 	struct nsm_authority *authority;
@@ -88,6 +88,16 @@ static void set_clock(struct nsm_factory *factory)
 
 /* --- The factory --------------------------------------------------------- */
 
+/* That of the module's id, so that a document does not contradict itself. */
+static void choose_instance(struct nsm_factory *factory)
+{
+	const char *module_id = factory->options.module_id;
+
+	if (!module_id || !instance_of_module(module_id, factory->instance_id))
+		instance_id(factory->instance_id);
+	factory->options.instance_id = factory->instance_id;
+}
+
 int nsm_factory_new(struct nsm_factory **factory,
 		    const struct nsm_options *options, struct ne_error *err)
 {
@@ -98,10 +108,8 @@ int nsm_factory_new(struct nsm_factory **factory,
 	new->options = *options;
 	if (!options->region)
 		new->options.region = "us-east-1";
-	if (!options->instance_id) {
-		instance_id(new->instance_id);
-		new->options.instance_id = new->instance_id;
-	}
+	if (!options->instance_id)
+		choose_instance(new);
 	set_clock(new);
 	new->random = nsm_random_new(options->seed);
 	if (new->random)

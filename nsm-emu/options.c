@@ -10,6 +10,7 @@
 #include <ne/error.h>
 
 #include "libne/cleanup.h"
+#include "libne/instance.h"
 
 /* The last second of the year 9999, which is as far as certificates go. */
 #define LAST_SECOND INT64_C(253402300799)
@@ -18,7 +19,8 @@
 
 const char nsm_options_help[] =
 	"  --role ARN            of the parent's IAM role, for PCR3 (none)\n"
-	"  --instance-id ID      of the parent, for PCR4 and names (the host's)\n"
+	"  --instance-id ID      of the parent, for PCR4 and names (the module id's,\n"
+	"                        else the host's)\n"
 	"  --region NAME         where it seems to be (us-east-1)\n"
 	"  --module-id TEXT      the module's name (<instance id>-enc<16 digits>)\n"
 	"  --dialect NAME        how documents are written: indefinite, as newer modules\n"
@@ -258,15 +260,38 @@ static int set_name(const char **to, const char *option, const char *value,
 	return 0;
 }
 
+static int set_role(struct nsm_options *options, const char *value,
+		    struct ne_error *err)
+{
+	if (!instance_is_role(value))
+		return ne_error_set(
+			err, EINVAL,
+			"--role cannot be '%.80s', which is no ARN of a role; one is arn:aws:iam::123456789012:role/NAME",
+			value);
+	options->role = value;
+	return 0;
+}
+
+static int set_instance_id(struct nsm_options *options, const char *value,
+			   struct ne_error *err)
+{
+	if (!instance_is_id(value) || strlen(value) > NAME_PART_MAX)
+		return ne_error_set(
+			err, EINVAL,
+			"--instance-id cannot be '%.40s', which is no instance id; one is i-0123456789abcdef0",
+			value);
+	options->instance_id = value;
+	return 0;
+}
+
 int nsm_options_set(struct nsm_options *options, int option, const char *value,
 		    struct ne_error *err)
 {
 	switch (option) {
 	case NSM_OPTION_ROLE:
-		return set_text(&options->role, "--role", value, err);
+		return set_role(options, value, err);
 	case NSM_OPTION_INSTANCE_ID:
-		return set_name(&options->instance_id, "--instance-id", value,
-				err);
+		return set_instance_id(options, value, err);
 	case NSM_OPTION_REGION:
 		return set_name(&options->region, "--region", value, err);
 	case NSM_OPTION_MODULE_ID:

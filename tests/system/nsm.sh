@@ -91,6 +91,18 @@ run_expect 0 'a module id' "$NSM_EMU" run -q --instance-id i-1 \
 has 'it has the instance in it' '^module_id=i-1-enc[0-9a-f]\{16\}$'
 run_expect 0 'a given one' "$NSM_EMU" run -q --module-id us -- "$bare" module_id
 is 'is the one' "$(cat "$out")" 'module_id=us'
+run_expect 0 'an instance in a module id' "$NSM_EMU" run -q \
+	--module-id i-0123456789abcdef0-enc0123456789abcdef -- "$bare" pcrs
+has 'is that of PCR4' "^PCR4=$({
+	head -c 48 /dev/zero
+	printf i-0123456789abcdef0
+} | sha384sum | cut -d' ' -f1)\$"
+run_expect 0 'but for another that is given' "$NSM_EMU" run -q \
+	--module-id i-0-enc0 --instance-id i-0123456789abcdef0 -- "$bare" pcrs
+has 'which is that of PCR4' "^PCR4=$({
+	head -c 48 /dev/zero
+	printf i-0123456789abcdef0
+} | sha384sum | cut -d' ' -f1)\$"
 if have python3; then
 	for name in one two; do
 		"$NSM_EMU" run -q --seed 1 --clock 2026-01-31T12:00:00Z \

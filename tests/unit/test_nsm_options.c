@@ -141,7 +141,8 @@ static void texts_are_taken_as_they_are(void **state)
 	assert_string_equal(options.pki, "folder");
 	assert_string_equal(options.ca_cert, "cert");
 	assert_string_equal(options.ca_key, "pkcs11:token=a");
-	expect_refusal(NSM_OPTION_ROLE, "", "--role cannot be empty");
+	expect_refusal(NSM_OPTION_ROLE, "", "no ARN of a role");
+	expect_refusal(NSM_OPTION_ROLE, "app", "no ARN of a role");
 	expect_refusal(NSM_OPTION_SEED, "", "--seed");
 	expect_refusal(NSM_OPTION_MODULE_ID, "", "--module-id");
 	expect_refusal(NSM_OPTION_PKI, "", "--pki");
@@ -156,9 +157,12 @@ static void names_in_certificates_are_short_and_simple(void **state)
 	assert_string_equal(options.region, "eu-central-1");
 	expect_refusal(NSM_OPTION_REGION, "", "1 to 32");
 	expect_refusal(NSM_OPTION_REGION, "eu.central", "letters");
-	expect_refusal(NSM_OPTION_INSTANCE_ID, "i 1", "letters");
+	expect_refusal(NSM_OPTION_INSTANCE_ID, "", "no instance id");
+	expect_refusal(NSM_OPTION_INSTANCE_ID, "i-", "no instance id");
+	expect_refusal(NSM_OPTION_INSTANCE_ID, "i-0123x", "no instance id");
+	expect_refusal(NSM_OPTION_INSTANCE_ID, "0123", "no instance id");
 	expect_refusal(NSM_OPTION_INSTANCE_ID,
-		       "i-0123456789abcdef0123456789abcdef", "1 to 32");
+		       "i-0123456789abcdef0123456789abcdef", "no instance id");
 }
 
 static void choices_are_named(void **state)
