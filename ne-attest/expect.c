@@ -252,6 +252,39 @@ static bool parse_kms(enum kms_statements *which, const char *text)
 	return *which == KMS_DENY || !strcmp(text, "allow");
 }
 
+/* -1: go on; else the exit status. */
+static int parse_option(struct choice *choice, int option)
+{
+	int status;
+
+	switch (option) {
+	case 'r':
+		choice->role = optarg;
+		return -1;
+	case 'i':
+		choice->instance_id = optarg;
+		return -1;
+	case 'x':
+		status = add_extension(&choice->expected, optarg);
+		return status ? status : -1;
+	case 'k':
+		if (parse_kms(&choice->kms, optarg))
+			return -1;
+		return report_usage("expect",
+				    "--kms is \"allow\", \"deny\", or both if "
+				    "it says neither");
+	case 'j':
+		choice->as_json = true;
+		return -1;
+	case 'h':
+		fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	default: /* getopt has said why */
+		fputs("see ne-attest expect --help\n", stderr);
+		return EXIT_TROUBLE;
+	}
+}
+
 int command_expect(int argc, char **argv)
 {
 	static const struct option long_options[] = {
@@ -268,35 +301,9 @@ int command_expect(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >=
 	       0) {
-		switch (option) {
-		case 'r':
-			choice.role = optarg;
-			break;
-		case 'i':
-			choice.instance_id = optarg;
-			break;
-		case 'x':
-			status = add_extension(&choice.expected, optarg);
-			if (status)
-				return status;
-			break;
-		case 'k':
-			if (!parse_kms(&choice.kms, optarg))
-				return report_usage("expect",
-						    "--kms is \"allow\", "
-						    "\"deny\", or both if it "
-						    "says neither");
-			break;
-		case 'j':
-			choice.as_json = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		default: /* getopt has said why */
-			fputs("see ne-attest expect --help\n", stderr);
-			return EXIT_TROUBLE;
-		}
+		status = parse_option(&choice, option);
+		if (status >= 0)
+			return status;
 	}
 	if (argc - optind != 1)
 		return report_usage("expect", "name one IMAGE");
