@@ -212,6 +212,8 @@ bool cbor_in_next(struct cbor_in *in, struct cbor_item *item)
 	if (next_unassigned(in, item))
 		return true;
 	result = cbor_stream_decode(in->at, in->left, &callbacks, item);
+	if (result.status == CBOR_DECODER_NEDATA)
+		in->is_cut = true;
 	if (result.status != CBOR_DECODER_FINISHED)
 		return false;
 	take(in, result.read);

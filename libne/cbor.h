@@ -50,6 +50,7 @@ struct cbor_item {
 struct cbor_in {
 	const uint8_t *at;
 	size_t left;
+	bool is_cut; /* something failed for want of more of it */
 };
 
 /*

@@ -48,7 +48,7 @@ static void print_help(void)
 	     "SIGTERM: one request in a datagram, one response in another.\n\n"
 	     "  --socket PATH         where to listen; only this user can connect\n"
 	     "  --type NAME           dgram (default): answers go to the sender's address, so\n"
-	     "                        it needs one; or seqpacket, with connections");
+	     "                        it needs one; seqpacket or stream, with connections");
 	puts(boot_help);
 	puts(nsm_options_help);
 	puts("\nExit status: 0; 125 if it failed.");
@@ -69,9 +69,12 @@ static int set_type(struct options *options, const char *name)
 		options->type = SOCK_DGRAM;
 	else if (strcmp(name, "seqpacket") == 0)
 		options->type = SOCK_SEQPACKET;
+	else if (strcmp(name, "stream") == 0)
+		options->type = SOCK_STREAM;
 	else {
-		log_error("--type cannot be '%s', but dgram or seqpacket",
-			  name);
+		log_error(
+			"--type cannot be '%s', but dgram, seqpacket or stream",
+			name);
 		return -EINVAL;
 	}
 	return 0;
@@ -185,7 +188,7 @@ static int bind_there(int fd, const char *path, int type,
 	mask = umask(0177);
 	r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	umask(mask);
-	if (r || (type == SOCK_SEQPACKET && listen(fd, SOMAXCONN)))
+	if (r || (type != SOCK_DGRAM && listen(fd, SOMAXCONN)))
 		return ne_error_set(err, errno, "%s: %s", path,
 				    strerror(errno));
 	return 0;
@@ -269,8 +272,9 @@ static int make_face(struct stage *stage, const struct options *options,
 		stage->datagrams = datagrams_new(stage->loop, stage->server,
 						 stage->module, fd);
 	else
-		stage->connections = connections_new(stage->loop, stage->server,
-						     stage->module, fd);
+		stage->connections = connections_new(
+			stage->loop, stage->server, stage->module, fd,
+			options->type == SOCK_STREAM);
 	if (!stage->datagrams && !stage->connections)
 		return ne_error_set(err, errno, "cannot serve %s: %s",
 				    options->path, strerror(errno));

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The faces of nsm-emu serve: a Unix socket each, of another type.
+ * The faces of nsm-emu serve: a Unix socket, of one type or another.
  *
  * Both answer what one client asks in the order of his asking, one request at
  * a time, and let no client wait for another who does not read his answers.
  */
 #ifndef NSM_EMU_SERVE_H
 #define NSM_EMU_SERVE_H
+
+#include <stdbool.h>
 
 struct loop;
 struct nsm_module;
@@ -22,10 +24,12 @@ struct datagrams *datagrams_new(struct loop *loop, struct nsm_server *server,
 /* NULL is fine. */
 void datagrams_free(struct datagrams *datagrams);
 
+/* is_stream: SOCK_STREAM, not SOCK_SEQPACKET */
 struct connections;
 struct connections *connections_new(struct loop *loop,
 				    struct nsm_server *server,
-				    struct nsm_module *module, int fd);
+				    struct nsm_module *module, int fd,
+				    bool is_stream);
 /* NULL is fine. */
 void connections_free(struct connections *connections);
 

@@ -120,7 +120,88 @@ def seqpacket(path):
     assert client.recv(0x3000) == b""
 
 
+def item_size(text, at=0):
+    """Where a CBOR item ends that begins there; IndexError if it is cut."""
+    major, info = text[at] >> 5, text[at] & 31
+    wide = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
+    value = info if info < 24 else int.from_bytes(text[at + 1:at + 1 + wide],
+                                                  "big")
+    at += 1 + wide
+    if major in (2, 3):
+        at += value
+        if at > len(text):
+            raise IndexError
+    for _ in range({4: value, 5: 2 * value}.get(major, 0)):
+        at = item_size(text, at)
+    return at
+
+
+class Stream:
+    """A connection that has no packets, but items."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(30)
+        self.socket.connect(path)
+        self.rest = b""
+        self.send = self.socket.send
+        self.close = self.socket.close
+        self.setblocking = self.socket.setblocking
+        self.settimeout = self.socket.settimeout
+
+    def recv(self, most):
+        while True:
+            try:
+                size = item_size(self.rest)
+                break
+            except IndexError:
+                more = self.socket.recv(most)
+                if not more:
+                    return b""
+                self.rest += more
+        item, self.rest = self.rest[:size], self.rest[size:]
+        return item
+
+
+def stream(path):
+    client = Stream(path)
+    assert is_described(ask(client, DESCRIBE))
+    assert is_document(ask(client, ATTEST))
+    # In pieces, and several at once.
+    for byte in ATTEST:
+        client.send(bytes([byte]))
+    assert is_document(client.recv(0x3000))
+    client.send(ATTEST + DESCRIBE * 3 + ATTEST + DESCRIBE[:5])
+    client.send(DESCRIBE[5:])
+    for is_it in (is_document, is_described, is_described, is_described,
+                  is_document, is_described):
+        assert is_it(client.recv(0x3000))
+    # All that came is answered, also when nothing more can.
+    client.send(ATTEST + DESCRIBE)
+    client.socket.shutdown(socket.SHUT_WR)
+    assert is_document(client.recv(0x3000))
+    assert is_described(client.recv(0x3000))
+    assert client.recv(0x3000) == b""
+
+
+def stream_ends(path):
+    """Behind what is malformed, or too large, there is no next request."""
+    client = Stream(path)
+    assert (ask(client, b"\x1c" + DESCRIBE)
+            == b"\xa1\x65Error\x70InvalidOperation")
+    assert client.recv(0x3000) == b""
+    client = Stream(path)
+    assert (ask(client, b"\x59\x0f\xfe" + bytes(0xffe))
+            == b"\xa1\x65Error\x6dInputTooLarge")
+    client = Stream(path)
+    assert (ask(client, b"\x5b" + b"\xff" * 0x1000)
+            == b"\xa1\x65Error\x6dInputTooLarge")
+    assert client.recv(0x3000) == b""
+
+
 def connected(kind, path):
+    if kind == "stream":
+        return Stream(path)
     if kind == "seqpacket":
         return seqpacket_socket(path)
     client = bound_socket()

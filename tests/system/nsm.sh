@@ -276,7 +276,7 @@ end() {
 }
 
 if have python3; then
-	for type in dgram seqpacket; do
+	for type in dgram seqpacket stream; do
 		serve $type -q
 		is "serve $type: it says that it listens" \
 			"$(cat "$work/listening")" "listening on $work/s"
@@ -284,10 +284,14 @@ if have python3; then
 			"$(stat -c %a "$work/s")" 600
 		run_expect 0 "serve $type: requests are answered" \
 			python3 "$python" $type "$work/s"
-		for case in sizes order many shared slow_reader gone killed; do
+		cases='order many shared slow_reader gone killed'
+		[ $type = stream ] || cases="sizes $cases"
+		for case in $cases; do
 			run_expect 0 "serve $type: $case" \
 				python3 "$python" $case $type "$work/s"
 		done
+		[ $type != stream ] || run_expect 0 'serve stream: what has no end' \
+			python3 "$python" stream_ends "$work/s"
 		refused "serve $type: a live socket is not taken over" \
 			'somebody listens there' serve -q --socket "$work/s"
 		grep -v 'some are lost' "$work/said" >"$out"
@@ -317,7 +321,7 @@ else
 	skip 'serve' 'needs python3'
 fi
 refused 'no socket' 'where' serve
-refused 'another type' 'dgram or seqpacket' serve --socket "$work/s" --type stream
+refused 'another type' 'dgram, seqpacket or stream' serve --socket "$work/s" --type raw
 refused 'an argument' "what is 'x'" serve --socket "$work/s" x
 echo x >"$work/file"
 refused 'a file in the way' 'no socket' serve -q --socket "$work/file"
