@@ -270,20 +270,26 @@ int nsm_host_new(struct nsm_host **host, struct loop *loop,
 					 ne_strerror(errno));
 	}
 	if (r)
-		nsm_host_free(new);
+		nsm_host_end(new);
 	else
 		*host = new;
 	return r;
 }
 
-void nsm_host_free(struct nsm_host *host)
+bool nsm_host_end(struct nsm_host *host)
 {
+	bool measured;
+
 	if (!host)
-		return;
-	workers_free(host->measurers);
+		return true;
+	measured = workers_end(host->measurers);
+	/* That work is the host's own, and uses its factory. */
+	if (host->authority == OPENING)
+		return false;
 	nsm_server_free(host->server);
 	nsm_factory_free(host->factory);
 	free(host);
+	return measured;
 }
 
 struct nsm_server *nsm_host_server(struct nsm_host *host)

@@ -35,8 +35,12 @@ struct nsm_server;
 /* What all enclaves of a process have in common. 0, or a negative errno. */
 int nsm_host_new(struct nsm_host **host, struct loop *loop,
 		 const struct nsm_options *options, struct ne_error *err);
-/* After its enclaves; waits for what is being measured. NULL is fine. */
-void nsm_host_free(struct nsm_host *host);
+/*
+ * After its enclaves, at the end of the process. False: something is still
+ * being measured, or somebody keeps us from the authority; it goes on until
+ * the process ends, by _exit(). NULL is fine.
+ */
+bool nsm_host_end(struct nsm_host *host);
 struct nsm_server *nsm_host_server(struct nsm_host *host);
 
 /*

@@ -213,6 +213,7 @@ struct world {
 	struct nsm_host *nsm;
 	struct device *device;
 	struct vsock_syscalls *vsock;
+	bool is_over; /* no thread is left at something */
 };
 
 static int build(void *data, struct loop *loop, struct trap_handler *handlers,
@@ -259,13 +260,15 @@ static void end(void *data)
 	struct world *world = data;
 
 	device_free(world->device);
-	nsm_host_free(world->nsm);
+	world->is_over = nsm_host_end(world->nsm);
 	vsock_syscalls_free(world->vsock);
 }
 
 static int run(const struct options *options, char **command)
 {
-	struct world world = { .options = options, .runtime = -1 };
+	struct world world = { .options = options,
+			       .runtime = -1,
+			       .is_over = true };
 	const struct command_world around = {
 		.program = "ne-emu",
 		.notice =
@@ -276,11 +279,20 @@ static int run(const struct options *options, char **command)
 		.end = end,
 		.data = &world,
 	};
-	int status = command_run_in(&around, command);
+	const char *notice = nsm_options_notice(&options->nsm);
+	int status;
+
+	if (notice && !options->quiet)
+		log_warn("%s", notice);
+	status = command_run_in(&around, command);
 
 	if (world.fabric.names.folder)
 		fabric_sweep(&world.fabric, VSOCK_CID_PARENT);
 	close_keeping_errno(world.runtime);
+	if (!world.is_over) {
+		fflush(NULL);
+		_exit(status);
+	}
 	return status;
 }
 

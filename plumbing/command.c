@@ -93,7 +93,7 @@ static int watch(struct command *command, const sigset_t *signals,
 	return 0;
 }
 
-/* Programs and enclaves that wait for connections have one each here. */
+/* Programs that wait for something of ours have one each here. */
 static void allow_many_descriptors(void)
 {
 	struct rlimit limit;

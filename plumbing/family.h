@@ -5,7 +5,7 @@
  *
  * Theory of operation
  *
- *	supervisor	serves the trap, runs the enclaves
+ *	supervisor	serves the trap
  *	   keeper	reaps, passes signals on
  *	      command	and its children, traced
  *

@@ -46,6 +46,7 @@ struct workers {
 	pthread_cond_t stopped; /* of running, something that is waited for */
 	unsigned int n_idle;
 	unsigned int n_queued;
+	unsigned int n_running;
 	bool ending;
 	struct work *awaited;
 	struct work_list queued;
@@ -63,13 +64,16 @@ static void step_back(void)
 	struct sched_param ordinary = { 0 };
 
 	sched_setscheduler(0, SCHED_BATCH, &ordinary);
-	setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+	/* Nobody becomes less nice than the process is. */
+	if (getpriority(PRIO_PROCESS, 0) < BACKGROUND_NICE)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 }
 
 static void finish(struct workers *workers, struct work *work)
 {
 	bool first = TAILQ_EMPTY(&workers->finished);
 
+	workers->n_running--;
 	work->state = WORK_FINISHED;
 	TAILQ_INSERT_TAIL(&workers->finished, work, link);
 	if (workers->awaited == work)
@@ -86,6 +90,7 @@ static struct work *take_queued(struct workers *workers)
 		return NULL;
 	TAILQ_REMOVE(&workers->queued, work, link);
 	workers->n_queued--;
+	workers->n_running++;
 	work->state = WORK_RUNNING;
 	return work;
 }
@@ -218,6 +223,29 @@ void workers_free(struct workers *workers)
 	pthread_cond_destroy(&workers->wanted);
 	pthread_mutex_destroy(&workers->lock);
 	free(workers);
+}
+
+/* Nobody takes up what is queued any more. */
+static bool stop_taking(struct workers *workers)
+{
+	bool idle;
+
+	pthread_mutex_lock(&workers->lock);
+	workers->ending = true;
+	idle = !workers->n_running;
+	pthread_mutex_unlock(&workers->lock);
+	return idle;
+}
+
+bool workers_end(struct workers *workers)
+{
+	if (!workers || stop_taking(workers)) {
+		workers_free(workers);
+		return true;
+	}
+	loop_remove(workers->source);
+	workers->source = NULL;
+	return false;
 }
 
 int workers_add(struct workers *workers, struct work *work)

@@ -42,6 +42,13 @@ struct workers *workers_new(struct loop *loop, bool background);
  * all of that and for what is finished. NULL is fine.
  */
 void workers_free(struct workers *workers);
+/*
+ * For the end of the process, which need not wait: as above if nothing is
+ * running. Else false: done() is not called for that, which goes on; it, what
+ * it uses and the pool must stay, and the process ends by _exit(), since
+ * exit() takes down what threads may be using.
+ */
+bool workers_end(struct workers *workers);
 
 /* 0, or a negative errno: there is not a single thread to be had. */
 int workers_add(struct workers *workers, struct work *work);

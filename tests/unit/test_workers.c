@@ -265,6 +265,35 @@ static void the_end_gives_everything_back(void **state)
 	pthread_join(opener, NULL);
 }
 
+/* The pool and what runs stay, and so does the event loop's other work. */
+static void the_end_of_a_process_waits_for_nobody(void **state)
+{
+	struct fixture f;
+	struct workers *workers;
+	struct piece running;
+	sem_t gate;
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	running = new_piece(&gate);
+	workers = new_workers(&f, false);
+	assert_int_equal(workers_add(workers, &running.work), 0);
+	wait_until_running(&running);
+	assert_false(workers_end(workers));
+	assert_false(running.ran);
+	assert_false(running.done);
+	/* This process goes on, and clears up after all. */
+	sem_post(&gate);
+	workers_free(workers);
+	assert_true(running.ran && running.done);
+	loop_free(f.loop);
+
+	workers = new_workers(&f, false);
+	assert_true(workers_end(workers));
+	loop_free(f.loop);
+	sem_destroy(&gate);
+}
+
 /* --- What threads are like ----------------------------------------------- */
 
 static sigset_t blocked;
@@ -325,6 +354,7 @@ int main(void)
 		cmocka_unit_test(what_is_queued_can_be_taken_back),
 		cmocka_unit_test(one_can_wait_for_what_is_running),
 		cmocka_unit_test(the_end_gives_everything_back),
+		cmocka_unit_test(the_end_of_a_process_waits_for_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
