@@ -151,6 +151,7 @@ static int set_registers(const struct boot *boot,
 int boot_module(const struct boot *boot, struct nsm_factory **factory,
 		struct nsm_module **module, struct ne_error *err)
 {
+	const char *notice = nsm_options_notice(&boot->options);
 	struct ne_pcr pcrs[NE_PCR_COUNT];
 	int r = nsm_factory_new(factory, &boot->options, err);
 
@@ -160,5 +161,7 @@ int boot_module(const struct boot *boot, struct nsm_factory **factory,
 		r = nsm_factory_open(*factory, err);
 	if (!r)
 		r = nsm_factory_make(*factory, 0, pcrs, module, err);
+	if (!r && notice && !boot->quiet)
+		log_warn("%s", notice);
 	return r;
 }

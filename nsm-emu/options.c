@@ -328,3 +328,10 @@ int nsm_options_check(const struct nsm_options *options, struct ne_error *err)
 			"--pki is where our own root is; it does not go with --ca-cert");
 	return 0;
 }
+
+const char *nsm_options_notice(const struct nsm_options *options)
+{
+	if (options->seed && !options->pki && !options->ca_cert)
+		return "the root is your own, not one of the seed; for the same documents on other machines take --pki FOLDER, an empty one";
+	return NULL;
+}

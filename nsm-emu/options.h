@@ -83,6 +83,9 @@ int nsm_options_set(struct nsm_options *options, int option, const char *value,
 /* When all are taken: do they go together? 0, or -EINVAL and a sentence. */
 int nsm_options_check(const struct nsm_options *options, struct ne_error *err);
 
+/* What the user may not expect of his options, to be said once; or NULL. */
+const char *nsm_options_notice(const struct nsm_options *options);
+
 /* RFC 3339, or seconds since 1970; to milliseconds since then. */
 bool nsm_parse_time(const char *text, uint64_t *milliseconds);
 

@@ -50,6 +50,14 @@ refused 1 'an authority that ends later' \
 	sh -c 'sleep 3; "$0" attestation; "$0" attestation' "$bare"
 is 'it is said once' "$(grep -c 'InternalError: ' "$err")" 1
 
+# --- Seeds -------------------------------------------------------------------------
+
+run_expect 0 'a seed and the root of the user' "$NSM_EMU" run --seed 1 -- true
+says 'that the root is not of the seed' 'not one of the seed; .*--pki FOLDER'
+run_expect 0 'a seed and a folder of its own' \
+	"$NSM_EMU" run --seed 1 --pki "$work/seeded" -- true
+is 'of that nothing is said' "$(grep -c 'of the seed' "$err")" 0
+
 # --- A fresh home ------------------------------------------------------------------
 
 mkdir "$work/fresh"

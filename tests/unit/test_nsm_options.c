@@ -165,6 +165,20 @@ static void names_in_certificates_are_short_and_simple(void **state)
 		       "i-0123456789abcdef0123456789abcdef", "no instance id");
 }
 
+static void a_seed_alone_makes_no_root(void **state)
+{
+	const struct nsm_options seed = { .seed = "1" },
+				 pki = { .seed = "1", .pki = "folder" },
+				 company = { .seed = "1", .ca_cert = "ca" },
+				 none = { 0 };
+
+	(void)state;
+	assert_non_null(strstr(nsm_options_notice(&seed), "--pki FOLDER"));
+	assert_null(nsm_options_notice(&pki));
+	assert_null(nsm_options_notice(&company));
+	assert_null(nsm_options_notice(&none));
+}
+
 static void choices_are_named(void **state)
 {
 	(void)state;
@@ -253,6 +267,7 @@ int main(void)
 		cmocka_unit_test_setup(texts_are_taken_as_they_are, reset),
 		cmocka_unit_test_setup(
 			names_in_certificates_are_short_and_simple, reset),
+		cmocka_unit_test(a_seed_alone_makes_no_root),
 		cmocka_unit_test_setup(choices_are_named, reset),
 		cmocka_unit_test_setup(a_clock_stands_still_or_goes_on, reset),
 		cmocka_unit_test_setup(a_lifetime_is_at_least_a_second, reset),
