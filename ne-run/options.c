@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <ne/enclave.h>
@@ -199,6 +200,36 @@ static int check(const struct options *options, struct ne_error *err)
 	return 0;
 }
 
+/* What an emulated enclave's security module is like, is ne-emu's to be told. */
+static bool is_of_security_module(const char *option)
+{
+	static const char *const names[] = {
+		"--role",  "--instance-id",   "--region", "--module-id",
+		"--clock", "--leaf-lifetime", "--seed",	  "--dialect",
+		"--pki",   "--ca-cert",	      "--ca-key", "--limits",
+	};
+	size_t length = strcspn(option, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == length &&
+		    !strncmp(option, names[i], length))
+			return true;
+	return false;
+}
+
+static int unknown_option(const char *option, struct ne_error *err)
+{
+	if (is_of_security_module(option))
+		return ne_error_set(
+			err, EINVAL,
+			"%s is an option of the emulator: ne-emu run %s ... -- ne-run ...",
+			option, option);
+	return ne_error_set(
+		err, EINVAL,
+		"%s is not an option, or takes no value; see ne-run --help",
+		option);
+}
+
 int options_parse(struct options *options, int argc, char **argv,
 		  struct ne_error *err)
 {
@@ -213,10 +244,7 @@ int options_parse(struct options *options, int argc, char **argv,
 					    "--help",
 					    argv[optind - 1]);
 		if (option == '?')
-			return ne_error_set(err, EINVAL,
-					    "%s is not an option, or takes no "
-					    "value; see ne-run --help",
-					    argv[optind - 1]);
+			return unknown_option(argv[optind - 1], err);
 		rc = set_option(options, option, optarg, err);
 		if (rc < 0)
 			return rc;

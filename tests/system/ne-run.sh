@@ -94,6 +94,7 @@ ends() {
 
 refused "no arguments" "no image given"
 refused "an unknown option" "--bogus is not an option" --bogus x.eif
+refused "an option of the emulator" "ne-emu run --role \.\.\. -- ne-run" --role x x.eif
 refused "two images" "only one image" a.eif b.eif
 refused "no number of CPUs" '"x" is not a number of CPUs' --cpus x a.eif
 refused "no CPU list" "not a list of CPUs" --cpu-ids 3-2 a.eif
