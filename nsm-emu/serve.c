@@ -294,10 +294,15 @@ static int set_up(struct stage *stage, const struct options *options,
 	stage->loop = loop_new();
 	if (stage->loop)
 		stage->server = nsm_server_new(stage->loop);
-	if (!stage->server || watch_signals(stage))
+	if (!stage->server)
 		return ne_error_set(err, errno, "cannot make a server: %s",
 				    strerror(errno));
-	return make_face(stage, options, err);
+	r = make_face(stage, options, err);
+	/* Until then they end a wait for somebody's lock. */
+	if (!r && watch_signals(stage))
+		r = ne_error_set(err, errno, "cannot wait for signals: %s",
+				 strerror(errno));
+	return r;
 }
 
 /* Somebody may have put another there meanwhile. */

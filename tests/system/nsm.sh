@@ -243,6 +243,10 @@ is 'which is said once' \
 run_expect 1 'it gets no document' "$NE_EMU" run -q \
 	--ca-cert "$work/broken.pem" --ca-key "$work/broken.pem" -- \
 	"$NE_RUN" "$work/attestation.eif"
+run_expect 1 'nor at a time before its authority' "$NE_EMU" run -q \
+	--clock 2010-01-01T00:00:00Z -- "$NE_RUN" "$work/attestation.eif"
+is 'the reason is said' "$(grep -c \
+	'no attestation documents: .*valid only from .* 2010-01-01' "$err")" 1
 printf '#!/bin/sh\ntrue\n' >"$work/root/true"
 XDG_CONFIG_HOME=$work/unused
 "$EIF" build -o "$work/idle.eif" --kernel "$work/kernel" \
@@ -319,6 +323,27 @@ if have python3; then
 	end TERM
 else
 	skip 'serve' 'needs python3'
+fi
+if have flock; then
+	mkdir "$work/locked"
+	flock "$work/locked" sleep 20 &
+	locker=$!
+	sleep 0.3
+	"$NSM_EMU" serve -q --socket "$work/locked/s" 2>/dev/null &
+	server=$!
+	sleep 1
+	kill -TERM $server
+	for _ in $(seq 30); do
+		kill -0 $server 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -9 $server 2>/dev/null &&
+		not_ok 'who waits for the lock of a folder can be ended' ||
+		ok 'who waits for the lock of a folder can be ended'
+	kill $locker
+	wait $locker $server 2>/dev/null
+else
+	skip 'who waits for the lock of a folder can be ended' 'needs flock'
 fi
 refused 'no socket' 'where' serve
 refused 'another type' 'dgram, seqpacket or stream' serve --socket "$work/s" --type raw
