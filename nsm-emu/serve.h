@@ -2,8 +2,9 @@
 /*
  * The faces of nsm-emu serve: a Unix socket, of one type or another.
  *
- * Both answer what one client asks in the order of his asking, one request at
- * a time, and let no client wait for another who does not read his answers.
+ * All answer what one client asks in the order of his asking, one request at
+ * a time. No client of a connection waits for another who does not read his
+ * answers; those of datagrams do if very many do not.
  */
 #ifndef NSM_EMU_SERVE_H
 #define NSM_EMU_SERVE_H

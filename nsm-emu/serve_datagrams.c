@@ -16,7 +16,11 @@
  *
  * Answers that are not read yet take room in our socket's send buffer, which
  * all senders share. So who asks several things at once gets the next answer
- * only while little of it is taken; one answer at a time everybody gets.
+ * only while little of it is taken. One answer at a time everybody gets, as
+ * long as there is room for all that are not read: with the kernel's usual
+ * net.core.wmem_max, for those of some fifty clients. More of them wait, until
+ * the room is free or the unread answers are dropped; connections do not share
+ * anything.
  */
 #include "nsm-emu/serve.h"
 

@@ -135,8 +135,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!response)
 		abort();
 	memcpy(response, data + 1, size - 1);
-	ret = read_response(data[0] % (ATTEST + 1),
-			    (struct cbor_in){ response, size - 1 }, &err);
+	ret = read_response(
+		data[0] % (ATTEST + 1),
+		(struct cbor_in){ .at = response, .left = size - 1 }, &err);
 	if (ret > 0 || (ret && (err.code != -ret || !*err.text)))
 		abort();
 	free(response);

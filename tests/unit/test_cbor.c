@@ -315,6 +315,32 @@ static void what_is_no_item_is_not(void **state)
 			fail_msg("%s", none[i]);
 }
 
+static void what_is_cut_is_told_from_what_is_malformed(void **state)
+{
+	static const struct {
+		const char *notation;
+		bool is_cut;
+	} heads[] = {
+		{ "", true },	       { "19 01", true },
+		{ "43 aabb", true },   { "82 01", true },
+		{ "bf 61'a'", true },  { "5b 7fffffffffffffff", true },
+		{ "d2", true },	       { "7f 61'a'", true },
+		{ "1c", false },       { "ff", false },
+		{ "82 01 1c", false }, { "7f 41 aa", false },
+	};
+	uint8_t bytes[16];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		struct cbor_in in = { .at = bytes };
+
+		in.left = bytes_read(heads[i].notation, bytes, sizeof(bytes));
+		assert_false(cbor_in_skip(&in));
+		if (in.is_cut != heads[i].is_cut)
+			fail_msg("%s", heads[i].notation);
+	}
+}
+
 static void items_are_skipped_up_to_a_depth(void **state)
 {
 	(void)state;
@@ -624,6 +650,7 @@ int main(void)
 		cmocka_unit_test(the_content_of_a_string_is_in_the_input),
 		cmocka_unit_test(whole_items_are_skipped),
 		cmocka_unit_test(what_is_no_item_is_not),
+		cmocka_unit_test(what_is_cut_is_told_from_what_is_malformed),
 		cmocka_unit_test(items_are_skipped_up_to_a_depth),
 		cmocka_unit_test(collections_have_elements_up_to_their_end),
 		cmocka_unit_test(a_definite_collection_stays_at_its_end),

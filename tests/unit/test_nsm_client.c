@@ -544,9 +544,11 @@ static void check_cut(const struct request *request,
 	memcpy(cut, response->at, response->size);
 	memset(&result, 0x55, sizeof(result));
 	result.document = NULL;
-	assert_int_equal(read_response(request,
-				       (struct cbor_in){ cut, response->size }),
-			 -EPROTO);
+	assert_int_equal(
+		read_response(request,
+			      (struct cbor_in){ .at = cut,
+						.left = response->size }),
+		-EPROTO);
 	check_untouched();
 	free(cut);
 }
