@@ -31,15 +31,13 @@
 #define NONCE_MAX 512
 #define PUBLIC_KEY_MAX 1024
 
-#define MODULE_ID_MAX 100
-
 struct registers {
 	struct ne_pcr pcrs[NE_PCR_COUNT];
 	uint32_t locked; /* bit n: register n */
 };
 
 struct nsm_module {
-	char module_id[MODULE_ID_MAX + 1];
+	char module_id[NSM_MODULE_ID_MAX + 1];
 	struct registers registers;
 	struct registers before; /* the last request */
 	enum nsm_dialect dialect;
@@ -53,7 +51,7 @@ struct nsm_module {
 
 /* All that a signature needs when its module is gone. */
 struct nsm_attestation {
-	char module_id[MODULE_ID_MAX + 1];
+	char module_id[NSM_MODULE_ID_MAX + 1];
 	struct registers registers;
 	enum nsm_dialect dialect;
 	struct nsm_identity *identity; /* referenced */
@@ -75,7 +73,7 @@ static bool is_module_id(const char *module_id)
 		.bytes = (const uint8_t *)module_id,
 	};
 
-	return text.value && text.value <= MODULE_ID_MAX &&
+	return text.value && text.value <= NSM_MODULE_ID_MAX &&
 	       cbor_item_is_utf8(&text);
 }
 
@@ -89,7 +87,7 @@ int nsm_module_new(struct nsm_module **module, const struct nsm_config *config,
 		return ne_error_set(
 			err, EINVAL,
 			"cannot make a security module: its id must be 1 to %d bytes of UTF-8",
-			MODULE_ID_MAX);
+			NSM_MODULE_ID_MAX);
 	made = calloc(1, sizeof(*made));
 	if (!made)
 		return ne_error_set(

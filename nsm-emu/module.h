@@ -30,6 +30,8 @@ struct nsm_random;
 /* Bytes of a request and of a response, at most [drivers/misc/nsm.c]. */
 #define NSM_REQUEST_MAX 0x1000
 #define NSM_RESPONSE_MAX 0x3000
+/* Bytes of a module's id, at most. */
+#define NSM_MODULE_ID_MAX 100
 /* Bytes that GetRandom gives, as Nitro's do. */
 #define NSM_RANDOM_SIZE 256
 /* Registers that are locked when an enclave boots: 0 to 15. */

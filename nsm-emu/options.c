@@ -284,6 +284,17 @@ static int set_instance_id(struct nsm_options *options, const char *value,
 	return 0;
 }
 
+static int set_module_id(struct nsm_options *options, const char *value,
+			 struct ne_error *err)
+{
+	if (strlen(value) > NSM_MODULE_ID_MAX)
+		return ne_error_set(
+			err, EINVAL,
+			"--module-id cannot have more than %d bytes, as has '%.40s...'",
+			NSM_MODULE_ID_MAX, value);
+	return set_text(&options->module_id, "--module-id", value, err);
+}
+
 int nsm_options_set(struct nsm_options *options, int option, const char *value,
 		    struct ne_error *err)
 {
@@ -295,7 +306,7 @@ int nsm_options_set(struct nsm_options *options, int option, const char *value,
 	case NSM_OPTION_REGION:
 		return set_name(&options->region, "--region", value, err);
 	case NSM_OPTION_MODULE_ID:
-		return set_text(&options->module_id, "--module-id", value, err);
+		return set_module_id(options, value, err);
 	case NSM_OPTION_DIALECT:
 		return set_dialect(options, value, err);
 	case NSM_OPTION_LIMITS:

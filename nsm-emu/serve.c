@@ -359,6 +359,8 @@ int command_serve(int argc, char **argv)
 	log_init("nsm-emu", options.boot.verbose > 1 ? LOG_DEBUG
 			    : options.boot.verbose   ? LOG_INFO
 						     : LOG_WARN);
+	/* Who has read where it listens may be gone. */
+	signal(SIGPIPE, SIG_IGN);
 	status = serve(&stage, &options);
 	tear_down(&stage, &options);
 	return status;

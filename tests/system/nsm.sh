@@ -324,6 +324,12 @@ if have python3; then
 else
 	skip 'serve' 'needs python3'
 fi
+rm -f "$work/s"
+("$NSM_EMU" serve -q --socket "$work/s" & echo $! >"$work/pid") 2>/dev/null | true
+sleep 1
+[ -S "$work/s" ] && kill -TERM "$(cat "$work/pid")" 2>/dev/null &&
+	ok 'whoever reads where it listens may go' ||
+	not_ok 'whoever reads where it listens may go'
 if have flock; then
 	mkdir "$work/locked"
 	flock "$work/locked" sleep 20 &

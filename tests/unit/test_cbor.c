@@ -320,7 +320,7 @@ static void what_is_cut_is_told_from_what_is_malformed(void **state)
 	static const struct {
 		const char *notation;
 		bool is_cut;
-	} heads[] = {
+	} cases[] = {
 		{ "", true },	       { "19 01", true },
 		{ "43 aabb", true },   { "82 01", true },
 		{ "bf 61'a'", true },  { "5b 7fffffffffffffff", true },
@@ -328,16 +328,16 @@ static void what_is_cut_is_told_from_what_is_malformed(void **state)
 		{ "1c", false },       { "ff", false },
 		{ "82 01 1c", false }, { "7f 41 aa", false },
 	};
-	uint8_t bytes[16];
+	uint8_t buffer[16];
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
-		struct cbor_in in = { .at = bytes };
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cbor_in in = { .at = buffer };
 
-		in.left = bytes_read(heads[i].notation, bytes, sizeof(bytes));
+		in.left = bytes_read(cases[i].notation, buffer, sizeof(buffer));
 		assert_false(cbor_in_skip(&in));
-		if (in.is_cut != heads[i].is_cut)
-			fail_msg("%s", heads[i].notation);
+		if (in.is_cut != cases[i].is_cut)
+			fail_msg("%s", cases[i].notation);
 	}
 }
 

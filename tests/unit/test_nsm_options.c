@@ -128,6 +128,8 @@ static int reset(void **state)
 
 static void texts_are_taken_as_they_are(void **state)
 {
+	char long_id[128];
+
 	(void)state;
 	set(NSM_OPTION_ROLE, "arn:aws:iam::123456789012:role/a");
 	assert_string_equal(options.role, "arn:aws:iam::123456789012:role/a");
@@ -145,6 +147,8 @@ static void texts_are_taken_as_they_are(void **state)
 	expect_refusal(NSM_OPTION_ROLE, "app", "no ARN of a role");
 	expect_refusal(NSM_OPTION_SEED, "", "--seed");
 	expect_refusal(NSM_OPTION_MODULE_ID, "", "--module-id");
+	snprintf(long_id, sizeof(long_id), "%0101d", 0);
+	expect_refusal(NSM_OPTION_MODULE_ID, long_id, "more than 100 bytes");
 	expect_refusal(NSM_OPTION_PKI, "", "--pki");
 }
 
