@@ -58,6 +58,10 @@ struct nsm_attestation {
 	struct nsm_clock clock;
 	struct nsm_failures failures;
 	struct nsm_request request;
+};
+
+/* While it is being signed; many may wait for that. */
+struct draft {
 	uint8_t payload[NSM_RESPONSE_MAX];
 	/* What gets signed; after that, the document. */
 	uint8_t document[NSM_RESPONSE_MAX];
@@ -268,7 +272,8 @@ static struct nsm_optional optional(const struct nsm_request *request,
 }
 
 /* 0: it does not fit. */
-static size_t write_payload(struct nsm_attestation *attestation,
+static size_t write_payload(struct draft *draft,
+			    const struct nsm_attestation *attestation,
 			    const struct nsm_leaf *leaf, uint64_t timestamp)
 {
 	const struct nsm_request *request = &attestation->request;
@@ -282,26 +287,27 @@ static size_t write_payload(struct nsm_attestation *attestation,
 		.user_data = optional(request, &request->user_data),
 		.nonce = optional(request, &request->nonce),
 	};
-	struct cbor_out out = { .start = attestation->payload,
-				.capacity = sizeof(attestation->payload) };
+	struct cbor_out out = { .start = draft->payload,
+				.capacity = sizeof(draft->payload) };
 
 	nsm_document_write_payload(&out, &document, attestation->dialect);
 	return out.full ? 0 : out.used;
 }
 
-static struct cbor_out document_of(struct nsm_attestation *attestation)
+static struct cbor_out document_of(struct draft *draft)
 {
-	return (struct cbor_out){ .start = attestation->document,
-				  .capacity = sizeof(attestation->document) };
+	return (struct cbor_out){ .start = draft->document,
+				  .capacity = sizeof(draft->document) };
 }
 
-static size_t sign_with(struct nsm_attestation *attestation,
+static size_t sign_with(struct draft *draft,
+			const struct nsm_attestation *attestation,
 			const struct nsm_leaf *leaf, uint64_t timestamp,
 			uint8_t *response)
 {
-	const uint8_t *payload = attestation->payload;
-	size_t size = write_payload(attestation, leaf, timestamp);
-	struct cbor_out out = document_of(attestation);
+	const uint8_t *payload = draft->payload;
+	size_t size = write_payload(draft, attestation, leaf, timestamp);
+	struct cbor_out out = document_of(draft);
 	uint8_t signature[NSM_SIGNATURE_SIZE];
 	struct ne_error err = { 0 };
 
@@ -310,7 +316,7 @@ static size_t sign_with(struct nsm_attestation *attestation,
 		return nsm_response_error(response, NSM_BUFFER_TOO_SMALL);
 	if (nsm_leaf_sign(leaf, out.start, out.used, signature, &err))
 		return internal_error(&attestation->failures, &err, response);
-	out = document_of(attestation);
+	out = document_of(draft);
 	nsm_document_write_signed(&out, payload, size, signature);
 	if (out.full)
 		return nsm_response_error(response, NSM_BUFFER_TOO_SMALL);
@@ -325,14 +331,19 @@ static uint64_t now(const struct nsm_clock *clock)
 size_t nsm_attestation_sign(struct nsm_attestation *attestation,
 			    uint8_t *response)
 {
+	cleanup_free struct draft *draft = malloc(sizeof(*draft));
 	const struct nsm_clock *clock = &attestation->clock;
 	const struct nsm_leaf *leaf;
 	struct ne_error err = { 0 };
 	size_t size;
 
+	if (!draft) {
+		ne_error_set(&err, ENOMEM, "out of memory");
+		return internal_error(&attestation->failures, &err, response);
+	}
 	if (nsm_identity_leaf(attestation->identity, now(clock), &leaf, &err))
 		return internal_error(&attestation->failures, &err, response);
-	size = sign_with(attestation, leaf, now(clock), response);
+	size = sign_with(draft, attestation, leaf, now(clock), response);
 	nsm_leaf_unref(leaf);
 	return size;
 }

@@ -39,6 +39,7 @@
 #define ROOT_FILE "root.pem"
 #define LOCK_FILE ".lock"
 #define TEMPORARY_FILE ".new.XXXXXX"
+#define TEMPORARY_PREFIX ".new."
 
 static void cleanup_issuerp(struct issuer **issuer)
 {
@@ -238,6 +239,31 @@ static int open_folder(const char *path, struct ne_error *err)
 	return fd;
 }
 
+static bool is_temporary(const char *name)
+{
+	return !strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX));
+}
+
+/*
+ * Takes away what a writer has left who was killed: with the lock held nobody
+ * else writes.
+ */
+static void sweep(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!entries) {
+		close_keeping_errno(fd);
+		return;
+	}
+	while ((entry = readdir(entries)))
+		if (is_temporary(entry->d_name))
+			unlinkat(folder, entry->d_name, 0);
+	closedir(entries);
+}
+
 /* Returns a descriptor that holds the folder's lock. */
 static int lock_folder(int folder, const char *path, struct ne_error *err)
 {
@@ -253,13 +279,14 @@ static int lock_folder(int folder, const char *path, struct ne_error *err)
 		if (errno != EINTR)
 			return ne_error_set(err, errno, "cannot lock %s: %s",
 					    path, ne_strerror(errno));
+	sweep(folder);
 	return take_fd(&fd);
 }
 
 static bool is_ours(const char *name)
 {
 	return !strcmp(name, ".") || !strcmp(name, "..") ||
-	       !strcmp(name, LOCK_FILE) || !strncmp(name, ".new.", 5);
+	       !strcmp(name, LOCK_FILE) || is_temporary(name);
 }
 
 static int check_empty(const char *path, struct ne_error *err)
@@ -365,7 +392,7 @@ static int read_root(const char *folder, struct secret *root,
 
 	if (r)
 		return r;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)

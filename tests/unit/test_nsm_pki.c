@@ -305,6 +305,18 @@ static void a_root_without_its_authority_is_no_empty_folder(void **state)
 	assert_false(is_there(folder, "authority.pem"));
 }
 
+static void what_a_killed_writer_has_left_goes_away(void **state)
+{
+	cleanup_folder char *folder = folder_new();
+	cleanup_issuer struct issuer *issuer = NULL;
+
+	(void)state;
+	put(folder, ".new.a1B2c3", "-----BEGIN PRIVATE KEY-----");
+	issuer = open_with(folder, NULL);
+	assert_true(is_there(folder, "authority.pem"));
+	assert_int_equal(count(folder, ".new."), 0);
+}
+
 static void a_folder_with_other_things_in_it_is_refused(void **state)
 {
 	cleanup_folder char *folder = folder_new();
@@ -751,6 +763,7 @@ int main(void)
 		cmocka_unit_test(no_changed_letter_makes_another_authority),
 		cmocka_unit_test(
 			a_root_without_its_authority_is_no_empty_folder),
+		cmocka_unit_test(what_a_killed_writer_has_left_goes_away),
 		cmocka_unit_test(a_folder_with_other_things_in_it_is_refused),
 		cmocka_unit_test(what_is_no_folder_is_refused),
 		cmocka_unit_test(a_lost_root_for_verifiers_comes_back),
