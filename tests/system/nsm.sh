@@ -121,6 +121,29 @@ else
 	skip 'a seed and a clock make all of it reproducible' 'needs python3'
 fi
 
+attest=$top_builddir/ne-attest/ne-attest
+# made DOCUMENT: when, in milliseconds
+made() {
+	"$attest" show --json "$work/$1" |
+		sed -n 's/.*"timestamp": *\([0-9]*\).*/\1/p'
+}
+# two_at CLOCK: documents, one a little later than the other
+two_at() {
+	# shellcheck disable=SC2016 # for the other shell
+	"$NSM_EMU" run -q --clock "$1" -- sh -c '"$1" request -o "$2/first" &&
+		sleep 0.1 && "$1" request -o "$2/second"' - "$attest" "$work"
+}
+noon=1769860800000
+two_at 2026-01-31T12:00:00Z
+is 'a clock stands still' "$(made first) $(made second)" "$noon $noon"
+two_at @2026-01-31T12:00:00Z
+if [ "$(made first)" -ge "$noon" ] && [ "$(made second)" -gt "$(made first)" ] &&
+	[ "$(made second)" -lt $((noon + 60000)) ]; then
+	ok 'or goes on from where it is set'
+else
+	not_ok 'or goes on from where it is set' "$(made first) $(made second)"
+fi
+
 # --- What is refused ---------------------------------------------------------------
 
 refused 'no command' 'which command' run
