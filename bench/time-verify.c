@@ -4,6 +4,8 @@
  *
  *	time-verify ROUNDS DOCUMENT ROOT.pem NE_ATTEST
  *
+ * The document's PCR0 is 48 bytes of 0x11.
+ *
  * The peer is what no verifier can do without: five ES384 signature checks by
  * bare OpenSSL, of four certificates and a document, with keys that are
  * already decoded.
@@ -109,10 +111,13 @@ static void read_files(void)
 
 static void verify_by_library(void)
 {
-	struct ne_attestation_policy policy = { .roots = &root, .n_roots = 1 };
+	struct ne_attestation_policy policy = { .roots = &root,
+						.n_roots = 1,
+						.expected_pcrs = 1 };
 	struct ne_attestation *attestation;
 	struct ne_error error = { 0 };
 
+	memset(policy.pcrs[0].bytes, 0x11, NE_PCR_SIZE);
 	for (unsigned int i = 0; i < DOCUMENTS; i++) {
 		if (ne_attestation_parse(&attestation, document, document_size,
 					 &error) ||
@@ -124,13 +129,17 @@ static void verify_by_library(void)
 
 static void run_command(unsigned int documents)
 {
-	const char *argv[DOCUMENTS + 6] = { ne_attest, "verify", "--quiet",
-					    "--root", root_path };
+	char pcr0[NE_PCR_HEX_SIZE];
+	const char *argv[DOCUMENTS + 8] = { ne_attest, "verify",  "--quiet",
+					    "--root",  root_path, "--pcr0",
+					    pcr0 };
 	int status;
 	pid_t pid;
 
 	for (unsigned int i = 0; i < documents; i++)
-		argv[5 + i] = document_path;
+		argv[7 + i] = document_path;
+	memset(pcr0, '1', sizeof(pcr0) - 1);
+	pcr0[sizeof(pcr0) - 1] = '\0';
 	errno = posix_spawn(&pid, ne_attest, NULL, NULL, (char **)argv,
 			    environ);
 	if (errno)
